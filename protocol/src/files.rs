@@ -1,0 +1,1 @@
+//! File calls: what the file server asks of the agent.

@@ -1,0 +1,122 @@
+//! Between the processes of one session on this machine (session ⇄ supervisor), over a
+//! `SOCK_SEQPACKET` Unix socket: one message a packet.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::EventKind;
+
+/// Number of a question, chosen by the supervisor.
+pub type Ticket = u64;
+
+/// Transport of an outgoing socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outgoing {
+    /// TCP to an address in the pod's network.
+    Tcp(SocketAddr),
+    /// UDP; one relay stands for one destination of one program socket.
+    Udp(SocketAddr),
+    /// A Unix stream socket below the pod's root.
+    Unix(Vec<u8>),
+}
+
+/// Supervisor → session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromSupervisor {
+    /// Connect in the pod; answered by [`ToSupervisor::Connected`].
+    Connect {
+        /// Matches the answer.
+        ticket: Ticket,
+        /// Where to.
+        to: Outgoing,
+        /// Which loopback the program's socket can be connected to.
+        loopback: Loopback,
+        /// The program must not wait: answer [`ToSupervisor::Connecting`] at once with an
+        /// address whose connection stays pending until the pod's stands.
+        nonblocking: bool,
+    },
+    /// The program's end of a relay: its own local address after it was connected to `via`.
+    Joined {
+        /// Which connect.
+        ticket: Ticket,
+        /// The program's loopback address.
+        program: SocketAddr,
+    },
+    /// Nobody waits for this ticket any more.
+    Abandon {
+        /// Which.
+        ticket: Ticket,
+    },
+    /// The program listens; answered by [`ToSupervisor::Listening`].
+    Listen {
+        /// Matches the answer.
+        ticket: Ticket,
+        /// Thread that called.
+        pid: i32,
+        /// Address the program asked for in `bind(2)`.
+        asked: SocketAddr,
+        /// Address it was really bound to on this machine.
+        bound: SocketAddr,
+    },
+    /// Something to tell the user; bounded, so some may be missing.
+    Event(EventKind),
+    /// Events that were thrown away since the last one.
+    EventsDropped(u64),
+    /// The last supervised process is gone.
+    Idle,
+}
+
+/// The loopback a relay must listen on, by the program's socket family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loopback {
+    /// 127.0.0.1
+    V4,
+    /// `[::1]`, for IPv6 sockets that are IPv6 only or call IPv6 addresses
+    V6,
+    /// `[::ffff:127.0.0.1]`, for IPv6 sockets that call IPv4-mapped addresses
+    Mapped,
+}
+
+/// Session → supervisor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToSupervisor {
+    /// The pod's connection stands (or not); connect the program's socket to `via`.
+    Connected {
+        /// Which connect.
+        ticket: Ticket,
+        /// Addresses, or the errno the program sees.
+        result: Result<Relay, i32>,
+    },
+    /// The answer to a non-blocking connect: connect to `via`, it stays pending. The end comes
+    /// later as [`ToSupervisor::Connected`] with the same ticket, for the address table.
+    Connecting {
+        /// Which connect.
+        ticket: Ticket,
+        /// Loopback address to connect the program's socket to.
+        via: SocketAddr,
+    },
+    /// The pod's port was taken (or not).
+    Listening {
+        /// Which listen.
+        ticket: Ticket,
+        /// `Ok`: how, for the event; `Err`: why not. The program's `listen` succeeds either way.
+        result: Result<String, String>,
+    },
+    /// End: stop the supervised processes with this reason, then exit.
+    End {
+        /// For the user.
+        reason: String,
+    },
+}
+
+/// Addresses of a relayed connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relay {
+    /// Loopback address that the program's socket is connected to.
+    pub via: SocketAddr,
+    /// What `getsockname(2)` shall say: the pod's end. `None` for Unix sockets.
+    pub local: Option<SocketAddr>,
+    /// What `getpeername(2)` shall say.
+    pub peer: Option<SocketAddr>,
+}

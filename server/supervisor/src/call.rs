@@ -1,0 +1,134 @@
+//! A system call that the kernel turned over to us, and what is to become of it.
+//!
+//! The core ([`crate`]'s loop) receives calls and carries out plans; the modules `paths` and
+//! `net` only make plans. A plan never touches the tracee's memory for writing and never answers
+//! the kernel itself: the core does both, so that a call that a signal interrupted can be
+//! answered again from the same outcome and nothing is done twice.
+
+use std::os::fd::OwnedFd;
+
+/// One notified call (seccomp_unotify(2)). `tid` is the caller's thread id as we see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Call {
+    /// The notification's cookie; 0 is never used by the kernel.
+    pub id: u64,
+    /// Calling thread.
+    pub tid: i32,
+    /// System call number of this architecture.
+    pub nr: i64,
+    /// Arguments as passed in registers.
+    pub args: [u64; 6],
+}
+
+/// What shall happen with a call.
+pub enum Plan {
+    /// The kernel does it, as if we were not here.
+    Continue,
+    /// It is done already; deliver this.
+    Done(Outcome),
+    /// It may block: the core runs it on a thread of its own, watches for signals meanwhile, and
+    /// delivers what it returns. The work must end soon after its token is cancelled (the caller
+    /// died, or the call was given up) and must undo what it began.
+    Blocking {
+        /// How an interrupted call is answered.
+        interrupt: Interrupt,
+        /// The work.
+        work: Box<dyn FnOnce(&Cancelled) -> Outcome + Send>,
+    },
+}
+
+/// Tells running work that nobody waits for it any more. `fd` becomes readable then, so that work
+/// can poll it beside what it waits for.
+pub struct Cancelled {
+    event: OwnedFd,
+}
+
+impl Cancelled {
+    /// Makes a token around an `eventfd(2)` that the core will write to.
+    pub fn new(event: OwnedFd) -> Self {
+        Cancelled { event }
+    }
+
+    /// The descriptor to poll for reading.
+    pub fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.event)
+    }
+}
+
+/// What the program sees when a signal arrives while we work for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The call is started again whatever the handler's flags are, and picks up the finished
+    /// work (`ERESTARTNOINTR`): path calls, which the kernel itself never fails with EINTR.
+    AlwaysRestart,
+    /// `SA_RESTART` decides between starting again and EINTR (`ERESTARTSYS`): calls that wait
+    /// for a peer, as `accept`, `recvfrom` and a blocking `connect` do (signal(7)). The work is
+    /// cancelled unless the same call comes again.
+    BySignalFlags,
+}
+
+/// The result of a call.
+#[derive(Default)]
+pub struct Outcome {
+    /// Value, descriptor or errno.
+    pub value: Value,
+    /// Bytes to write into the caller's memory before the call returns; a failing write turns
+    /// the answer into EFAULT.
+    pub writes: Vec<(u64, Vec<u8>)>,
+    /// Called after the caller has its answer (or, with `false`, when it never will), for
+    /// instance to enter an address into a table under the descriptor that it received.
+    pub delivered: Option<Box<dyn FnOnce(bool) + Send>>,
+}
+
+/// The value a call returns.
+#[derive(Debug)]
+pub enum Value {
+    /// A number, zero for success.
+    Number(i64),
+    /// A positive errno number.
+    Errno(i32),
+    /// A descriptor to put into the caller's table; the call returns its number.
+    Fd {
+        /// Our descriptor; closed here afterwards.
+        fd: OwnedFd,
+        /// `O_CLOEXEC` in the caller.
+        cloexec: bool,
+    },
+    /// Let the kernel do the call after all (decided late).
+    Continue,
+}
+
+impl Default for Value {
+    fn default() -> Self {
+        Value::Number(0)
+    }
+}
+
+impl Outcome {
+    /// A failed call.
+    pub fn errno(errno: i32) -> Self {
+        Outcome { value: Value::Errno(errno), ..Outcome::default() }
+    }
+
+    /// A successful call that returns a number.
+    pub fn number(number: i64) -> Self {
+        Outcome { value: Value::Number(number), ..Outcome::default() }
+    }
+
+    /// Adds bytes to be written to the caller's memory.
+    #[must_use]
+    pub fn write(mut self, address: u64, bytes: Vec<u8>) -> Self {
+        self.writes.push((address, bytes));
+        self
+    }
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Plan::Continue => f.write_str("Continue"),
+            Plan::Done(outcome) => f.debug_tuple("Done").field(&outcome.value).finish(),
+            Plan::Blocking { interrupt, .. } => f.debug_tuple("Blocking").field(interrupt).finish(),
+        }
+    }
+}

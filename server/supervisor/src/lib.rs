@@ -1,0 +1,3 @@
+//! Answers the system calls of supervised programs (see `docs/architecture.md`).
+
+pub mod call;

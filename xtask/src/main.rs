@@ -1,0 +1,3 @@
+//! (see docs/architecture.md)
+
+fn main() {}
