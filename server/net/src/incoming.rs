@@ -1,0 +1,1 @@
+//! Clients of the pod's ports, handed to the program's own listeners.
