@@ -107,12 +107,18 @@ impl Default for Value {
 impl Outcome {
     /// A failed call.
     pub fn errno(errno: i32) -> Self {
-        Outcome { value: Value::Errno(errno), ..Outcome::default() }
+        Outcome {
+            value: Value::Errno(errno),
+            ..Outcome::default()
+        }
     }
 
     /// A successful call that returns a number.
     pub fn number(number: i64) -> Self {
-        Outcome { value: Value::Number(number), ..Outcome::default() }
+        Outcome {
+            value: Value::Number(number),
+            ..Outcome::default()
+        }
     }
 
     /// Adds bytes to be written to the caller's memory.

@@ -1,0 +1,37 @@
+//! What a handler is built from: the session's shared parts, one per worker process.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
+
+use crate::session_link::SessionLink;
+
+/// The shared parts. Cheap to clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The compiled rules, mapped for as long as the process lives:
+    /// `mirrord_rules::Rules::from_bytes(context.rules)`.
+    pub rules: &'static [u8],
+    /// Questions and events to the session.
+    pub session: Arc<SessionLink>,
+    /// The pod's host name, when `uname(2)` shall answer it.
+    pub hostname: Option<Arc<[u8]>>,
+    /// Counts the workers of this session (a worker that crashed is replaced); peers of the
+    /// inherited sockets can tell late answers to a predecessor by it.
+    pub generation: u16,
+    pub(crate) files: Option<Arc<OwnedFd>>,
+    pub(crate) peers: Arc<OwnedFd>,
+}
+
+impl Context {
+    /// The inherited socket to the file server, when this session has one.
+    pub fn files(&self) -> Option<BorrowedFd<'_>> {
+        self.files.as_ref().map(|fd| fd.as_fd())
+    }
+
+    /// The shared memory of `mirrord_net::PeerTable`.
+    pub fn peers(&self) -> BorrowedFd<'_> {
+        self.peers.as_fd()
+    }
+}

@@ -1,0 +1,239 @@
+//! Questions and events to the session, over the inherited `SOCK_SEQPACKET` socket.
+//!
+//! Questions carry a ticket; [`SessionLink::ask`] registers it before sending, so an answer can
+//! never come too early. Events are bounded: when the session reads too slowly they are counted
+//! and thrown away, and no supervised call ever waits for them.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use mirrord_protocol::{
+    codec,
+    event::EventKind,
+    local::{FromSupervisor, Ticket, ToSupervisor},
+};
+use rustix::{
+    event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll},
+    io::Errno,
+    net::{RecvFlags, SendFlags},
+};
+
+use crate::call::Cancelled;
+
+/// Largest packet that is read.
+const PACKET: usize = 64 * 1024;
+
+/// The link; shared by all threads of a worker.
+pub struct SessionLink {
+    socket: OwnedFd,
+    next_ticket: AtomicU64,
+    events: AtomicBool,
+    dropped: AtomicU64,
+    waiting: Mutex<HashMap<Ticket, Weak<Mailbox>>>,
+}
+
+struct Mailbox {
+    arrived: Mutex<VecDeque<ToSupervisor>>,
+    event: OwnedFd,
+}
+
+/// The answers to one ticket; dropping it forgets the ticket (send
+/// [`FromSupervisor::Abandon`] first when the session should stop working on it).
+pub struct Answers {
+    /// The ticket, for later messages about it.
+    pub ticket: Ticket,
+    link: Arc<SessionLink>,
+    mailbox: Arc<Mailbox>,
+}
+
+/// Why no answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The caller died or gave up.
+    Cancelled,
+    /// The deadline passed.
+    TimedOut,
+}
+
+impl SessionLink {
+    /// Takes the socket over. `generation` keeps the tickets of a replaced worker apart.
+    pub fn new(socket: OwnedFd, generation: u16, events: bool) -> Arc<SessionLink> {
+        Arc::new(SessionLink {
+            socket,
+            next_ticket: AtomicU64::new((u64::from(generation) << 48) | 1),
+            events: AtomicBool::new(events),
+            dropped: AtomicU64::new(0),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Sends a question made from a fresh ticket and opens the mailbox for its answers.
+    pub fn ask(
+        self: &Arc<Self>,
+        question: impl FnOnce(Ticket) -> FromSupervisor,
+    ) -> io::Result<Answers> {
+        let ticket = self.next_ticket.fetch_add(1, Ordering::Relaxed);
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let mailbox = Arc::new(Mailbox {
+            arrived: Mutex::default(),
+            event,
+        });
+        lock(&self.waiting).insert(ticket, Arc::downgrade(&mailbox));
+        let answers = Answers {
+            ticket,
+            link: self.clone(),
+            mailbox,
+        };
+        self.send(&question(ticket))?;
+        Ok(answers)
+    }
+
+    /// Sends a message that is not an event; waits when the session is slow.
+    pub fn send(&self, message: &FromSupervisor) -> io::Result<()> {
+        let bytes = codec::encode(message).map_err(io::Error::other)?;
+        loop {
+            match rustix::net::send(&self.socket, &bytes, SendFlags::NOSIGNAL) {
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Whether somebody listens to per-call events; look before making the text of one.
+    pub fn events_wanted(&self) -> bool {
+        self.events.load(Ordering::Relaxed)
+    }
+
+    /// Tells the session something; never waits, see [`FromSupervisor::EventsDropped`].
+    pub fn event(&self, event: EventKind) {
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 && !self.try_send(&FromSupervisor::EventsDropped(dropped)) {
+            self.dropped.fetch_add(dropped, Ordering::Relaxed);
+        }
+        if !self.try_send(&FromSupervisor::Event(event)) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn try_send(&self, message: &FromSupervisor) -> bool {
+        let Ok(bytes) = codec::encode(message) else {
+            return false;
+        };
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        rustix::net::send(&self.socket, &bytes, flags).is_ok()
+    }
+
+    /// Reads the socket for as long as the session lives, putting answers into their mailboxes;
+    /// returns the reason to end. Runs on one thread.
+    pub(crate) fn read_until_end(&self) -> SessionEnd {
+        let mut buf = vec![0; PACKET];
+        loop {
+            let len = match rustix::net::recv(&self.socket, &mut buf[..], RecvFlags::empty()) {
+                Ok((0, _)) => return SessionEnd::Gone,
+                Ok((len, _)) => len,
+                Err(Errno::INTR) => continue,
+                Err(errno) => {
+                    tracing::error!(%errno, "could not read from the session");
+                    return SessionEnd::Gone;
+                }
+            };
+            match codec::decode::<ToSupervisor>(&buf[..len]) {
+                Ok(ToSupervisor::End { reason }) => return SessionEnd::Asked(reason),
+                Ok(message) => self.deliver(message),
+                Err(error) => tracing::error!(%error, "unreadable message from the session"),
+            }
+        }
+    }
+
+    fn deliver(&self, message: ToSupervisor) {
+        let ticket = match &message {
+            ToSupervisor::Connected { ticket, .. }
+            | ToSupervisor::Connecting { ticket, .. }
+            | ToSupervisor::Listening { ticket, .. } => *ticket,
+            ToSupervisor::End { .. } => return,
+        };
+        let mailbox = lock(&self.waiting).get(&ticket).and_then(Weak::upgrade);
+        let Some(mailbox) = mailbox else { return };
+        lock(&mailbox.arrived).push_back(message);
+        if let Err(errno) = rustix::io::write(&mailbox.event, &1u64.to_ne_bytes()) {
+            tracing::error!(%errno, "could not wake the thread that waits for an answer");
+        }
+    }
+}
+
+/// Why the session link ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SessionEnd {
+    /// The session's process is gone.
+    Gone,
+    /// It said so.
+    Asked(String),
+}
+
+impl Answers {
+    /// Waits for the next answer to this ticket.
+    pub fn next(
+        &self,
+        cancelled: &Cancelled,
+        within: Option<Duration>,
+    ) -> Result<ToSupervisor, NoAnswer> {
+        let deadline = within.map(|within| Instant::now() + within);
+        loop {
+            if let Some(answer) = self.take() {
+                return Ok(answer);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(NoAnswer::TimedOut);
+            }
+            let timeout = left.map(|left| Timespec {
+                tv_sec: left.as_secs() as i64,
+                tv_nsec: left.subsec_nanos().into(),
+            });
+            let mut fds = [
+                PollFd::from_borrowed_fd(self.fd(), PollFlags::IN),
+                PollFd::from_borrowed_fd(cancelled.fd(), PollFlags::IN),
+            ];
+            match poll(&mut fds, timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => tracing::error!(%errno, "could not wait for the session's answer"),
+            }
+            if fds[0].revents().is_empty() && !fds[1].revents().is_empty() {
+                return Err(NoAnswer::Cancelled);
+            }
+        }
+    }
+
+    /// The next answer if it is there already.
+    pub fn take(&self) -> Option<ToSupervisor> {
+        let answer = lock(&self.mailbox.arrived).pop_front();
+        if answer.is_some() {
+            let _ = rustix::io::read(&self.mailbox.event, &mut [0; 8]);
+        }
+        answer
+    }
+
+    /// Readable when an answer may be there, for a poll of one's own.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.mailbox.event.as_fd()
+    }
+}
+
+impl Drop for Answers {
+    fn drop(&mut self) {
+        lock(&self.link.waiting).remove(&self.ticket);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
