@@ -1,3 +1,50 @@
-//! (see docs/architecture.md)
+//! Everything that is built, tried, tested and measured here: `cargo xtask …`.
 
-fn main() {}
+mod build;
+mod command;
+mod demo;
+mod licences;
+mod prerequisites;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about = "Build, try, test and measure mirrord-server")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Build server, layer and agent; prints the folder they are in.
+    Build {
+        /// Unoptimised, with debug information.
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Build everything and run the demo.
+    Demo,
+    /// Run the tests: all stages, or those named (lint, unit, sandbox).
+    Test {
+        /// Stages.
+        stages: Vec<test::Stage>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Build { dev } => {
+            let folder = build::product(if dev { build::Profile::Dev } else { build::Profile::Release })?;
+            println!("{}", folder.display());
+        }
+        Command::Demo => demo::run()?,
+        Command::Test { stages } => {
+            if !test::run(&stages)? {
+                std::process::exit(1);
+            }
+        }
+    }
+    Ok(())
+}

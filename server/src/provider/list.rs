@@ -1,0 +1,72 @@
+//! The targets of this machine, for `mirrord-server targets` and the editors' pickers.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Serialize;
+
+/// One line of the list.
+#[derive(Debug, Serialize)]
+pub struct TargetRow {
+    /// As `--target` takes it.
+    pub path: String,
+    /// `sandbox` or `process`.
+    pub kind: &'static str,
+    /// Name for people.
+    pub name: String,
+    /// Whether a program can be run in it now.
+    pub ready: bool,
+    /// Why not.
+    pub reason: Option<String>,
+}
+
+/// Sandboxes of this user, then processes that live in another network namespace than we do
+/// (containers and pods of this machine), one for each such namespace.
+pub fn local_targets() -> Result<Vec<TargetRow>> {
+    let mut rows = Vec::new();
+    let mut known = Vec::new();
+    for sandbox in mirrord_sandbox::Sandbox::list()? {
+        let alive = sandbox.is_alive();
+        if alive {
+            known.extend(network_namespace(&format!("/proc/{}", sandbox.target_pid())));
+        }
+        rows.push(TargetRow {
+            path: format!("sandbox/{}", sandbox.name()),
+            kind: "sandbox",
+            name: sandbox.name().to_owned(),
+            ready: alive,
+            reason: (!alive).then(|| "its processes are gone; start it again".to_owned()),
+        });
+    }
+    known.extend(network_namespace("/proc/self"));
+    for pid in process_ids() {
+        let folder = format!("/proc/{pid}");
+        // Not ours to look into: a target that could not be used anyway.
+        let Some(namespace) = network_namespace(&folder) else { continue };
+        if known.contains(&namespace) {
+            continue;
+        }
+        known.push(namespace);
+        let name = std::fs::read_to_string(format!("{folder}/comm")).unwrap_or_default();
+        rows.push(TargetRow {
+            path: format!("process/{pid}"),
+            kind: "process",
+            name: name.trim().to_owned(),
+            ready: true,
+            reason: None,
+        });
+    }
+    Ok(rows)
+}
+
+fn network_namespace(process: &str) -> Option<std::path::PathBuf> {
+    std::fs::read_link(Path::new(process).join("ns/net")).ok()
+}
+
+fn process_ids() -> Vec<i32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let mut pids: Vec<i32> =
+        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    pids.sort_unstable();
+    pids
+}

@@ -1,0 +1,108 @@
+//! The private folder of this user's sessions: `$XDG_RUNTIME_DIR/mirrord`, or `/tmp/mirrord-UID`
+//! where there is none. Everything in it belongs to a living process; what a killed session left
+//! behind is removed by the next one.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::FlockOperation;
+
+/// The user's folder, made (mode 0700) if it is not there. A folder of that name that belongs to
+/// somebody else, or that others may enter, is refused: it could have been put there to get at
+/// our sockets.
+pub fn user_folder() -> Result<PathBuf> {
+    let path = match directories::ProjectDirs::from("", "", "mirrord")
+        .and_then(|dirs| dirs.runtime_dir().map(Path::to_path_buf))
+        .filter(|path| path.parent().is_some_and(Path::is_dir))
+    {
+        Some(path) => path,
+        None => std::env::temp_dir().join(format!("mirrord-{}", rustix::process::getuid().as_raw())),
+    };
+    match fs::DirBuilder::new().mode(0o700).create(&path) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => {
+            return Err(error).with_context(|| {
+                format!("could not make the runtime folder {} (is XDG_RUNTIME_DIR yours?)", path.display())
+            });
+        }
+    }
+    let found = fs::symlink_metadata(&path)
+        .with_context(|| format!("could not look at the runtime folder {}", path.display()))?;
+    let ours = found.is_dir() && found.uid() == rustix::process::getuid().as_raw();
+    if !ours || found.permissions().mode() & 0o077 != 0 {
+        bail!(
+            "the runtime folder {} is not a folder of yours with mode 0700; remove it or set \
+             XDG_RUNTIME_DIR to a folder of your own",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// The folder of one session; removed when this is dropped.
+pub struct SessionFolder {
+    path: PathBuf,
+    _lock: OwnedFd,
+}
+
+impl SessionFolder {
+    /// Makes `session-ID` and holds a lock in it for as long as the session lives.
+    pub fn create(id: &str) -> Result<Self> {
+        let parent = user_folder()?;
+        remove_dead_sessions(&parent);
+        let path = parent.join(format!("session-{id}"));
+        fs::DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("could not make the session folder {}", path.display()))?;
+        let lock = lock_file(&path)?;
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .with_context(|| format!("could not lock {}", path.display()))?;
+        Ok(SessionFolder { path, _lock: lock })
+    }
+
+    /// A path inside.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl Drop for SessionFolder {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!("could not remove {}: {error}", self.path.display());
+        }
+    }
+}
+
+fn lock_file(folder: &Path) -> Result<OwnedFd> {
+    let file = fs::File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(folder.join("lock"))
+        .with_context(|| format!("could not make a lock in {}", folder.display()))?;
+    Ok(file.into())
+}
+
+/// Removes folders whose lock nobody holds: their session was killed.
+fn remove_dead_sessions(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else { return };
+    for entry in entries.flatten() {
+        if !entry.file_name().to_string_lossy().starts_with("session-") {
+            continue;
+        }
+        let Ok(lock) = fs::File::open(entry.path().join("lock")) else { continue };
+        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!("could not remove {}: {error}", entry.path().display());
+        }
+    }
+}

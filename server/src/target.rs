@@ -1,0 +1,92 @@
+//! What a program can be run in, as users write it: `sandbox/NAME`, `process/PID`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A target's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A process on this machine; its namespaces, files and environment are the pod's.
+    Process(i32),
+    /// A sandbox pod of this user.
+    Sandbox(String),
+}
+
+/// Why a target's name could not be understood.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TargetError {
+    /// `process/…` without a number.
+    #[error("{0:?} is not a process id; write process/PID, for example process/4242")]
+    NotAPid(String),
+    /// A kind that Kubernetes has.
+    #[error(
+        "the target {0:?} is in a cluster, which this version cannot reach yet; local targets are \
+         sandbox/NAME and process/PID (see `mirrord-server targets`)"
+    )]
+    Kubernetes(String),
+    /// Anything else.
+    #[error(
+        "{0:?} is not a target; write sandbox/NAME or process/PID (see `mirrord-server targets`)"
+    )]
+    Unknown(String),
+}
+
+const KUBERNETES_KINDS: &[&str] = &[
+    "pod", "deployment", "deploy", "statefulset", "daemonset", "replicaset", "job", "cronjob",
+    "service", "rollout", "label", "targetless", "container",
+];
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let (kind, name) = text.split_once('/').unwrap_or((text, ""));
+        match kind {
+            "process" => match name.parse() {
+                Ok(pid) if pid > 0 => Ok(Target::Process(pid)),
+                _ => Err(TargetError::NotAPid(name.to_owned())),
+            },
+            "sandbox" => {
+                let name = if name.is_empty() { "default" } else { name };
+                Ok(Target::Sandbox(name.to_owned()))
+            }
+            kind if KUBERNETES_KINDS.contains(&kind) => Err(TargetError::Kubernetes(text.to_owned())),
+            _ => Err(TargetError::Unknown(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Process(pid) => write!(f, "process/{pid}"),
+            Target::Sandbox(name) => write!(f, "sandbox/{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_and_written_back() {
+        for text in ["process/1", "sandbox/web"] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        assert_eq!("sandbox".parse(), Ok(Target::Sandbox("default".into())));
+    }
+
+    #[test]
+    fn wrong_names_say_what_to_write() {
+        for (text, words) in [
+            ("process/x", "process/PID"),
+            ("process/-1", "process/PID"),
+            ("pod/web/container/app", "cluster"),
+            ("web", "sandbox/NAME"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,381 @@
+/* What a C program sees: run inside the pod and through us, it must print the same.
+ *   probe env | files PATH… | write DIR | dns NAME… | tcp IP PORT | tcp-nonblocking IP PORT
+ *         | udp IP PORT | serve PORT COUNT
+ * Built three times: dynamic, static (glibc) and static (musl). */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static const char *error_name(int error) {
+    switch (error) {
+    case 0: return "ok";
+    case EACCES: return "EACCES";
+    case ENOENT: return "ENOENT";
+    case ENOTDIR: return "ENOTDIR";
+    case EEXIST: return "EEXIST";
+    case EISDIR: return "EISDIR";
+    case ELOOP: return "ELOOP";
+    case ENOTEMPTY: return "ENOTEMPTY";
+    case EPERM: return "EPERM";
+    case EINVAL: return "EINVAL";
+    case EROFS: return "EROFS";
+    case EXDEV: return "EXDEV";
+    case ECONNREFUSED: return "ECONNREFUSED";
+    case ETIMEDOUT: return "ETIMEDOUT";
+    case EINPROGRESS: return "EINPROGRESS";
+    case ENETUNREACH: return "ENETUNREACH";
+    case ENXIO: return "ENXIO";
+    default: return strerror(error);
+    }
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void print_escaped(const char *text) {
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p < 0x20 || *p >= 0x7f || *p == '\\') printf("\\x%02x", *p);
+        else putchar(*p);
+    }
+}
+
+static uint64_t hash(uint64_t state, const unsigned char *bytes, size_t length) {
+    for (size_t i = 0; i < length; i++) state = (state ^ bytes[i]) * 1099511628211ULL;
+    return state;
+}
+#define HASH_START 14695981039346656037ULL
+
+static int env(void) {
+    int count = 0;
+    while (environ[count]) count++;
+    qsort(environ, count, sizeof *environ, by_text);
+    for (int i = 0; i < count; i++) {
+        printf("env ");
+        print_escaped(environ[i]);
+        putchar('\n');
+    }
+    return 0;
+}
+
+static void print_stat(const char *what, const char *path, int result, const struct stat *s) {
+    if (result) {
+        printf("%s %s: %s\n", what, path, error_name(errno));
+        return;
+    }
+    printf("%s %s: mode %o links %lu uid %u gid %u size %lld mtime %lld.%09ld blocks %s\n", what, path,
+           s->st_mode, (unsigned long)s->st_nlink, s->st_uid, s->st_gid, (long long)s->st_size,
+           (long long)s->st_mtim.tv_sec, (long)s->st_mtim.tv_nsec, s->st_blocks ? "some" : "none");
+}
+
+static void content(const char *path) {
+    int fd = open(path, O_RDONLY | O_NONBLOCK);
+    if (fd < 0) {
+        printf("open %s: %s\n", path, error_name(errno));
+        return;
+    }
+    struct stat s;
+    print_stat("fstat", path, fstat(fd, &s), &s);
+    uint64_t state = HASH_START;
+    unsigned char buffer[10000];
+    long long total = 0;
+    ssize_t n;
+    while ((n = read(fd, buffer, sizeof buffer)) > 0) {
+        state = hash(state, buffer, n);
+        total += n;
+    }
+    if (n < 0) printf("read %s: %s\n", path, error_name(errno));
+    else printf("read %s: %lld bytes %016llx\n", path, total, (unsigned long long)state);
+    if (S_ISREG(s.st_mode) && total > 0) {
+        off_t end = lseek(fd, 0, SEEK_END), middle = lseek(fd, total / 2, SEEK_SET);
+        n = pread(fd, buffer, 16, total / 3);
+        printf("seek %s: end %lld middle %lld pread %016llx\n", path, (long long)end,
+               (long long)middle, (unsigned long long)hash(HASH_START, buffer, n > 0 ? n : 0));
+        unsigned char *map = mmap(0, total, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED) printf("mmap %s: %s\n", path, error_name(errno));
+        else {
+            printf("mmap %s: %016llx\n", path, (unsigned long long)hash(HASH_START, map, total));
+            munmap(map, total);
+        }
+    }
+    close(fd);
+}
+
+static void list(const char *path) {
+    DIR *dir = opendir(path);
+    if (!dir) {
+        printf("opendir %s: %s\n", path, error_name(errno));
+        return;
+    }
+    char *names[20000];
+    int count = 0;
+    struct dirent *entry;
+    while (count < 20000 && (entry = readdir(dir))) {
+        names[count] = malloc(strlen(entry->d_name) + 16);
+        sprintf(names[count++], "%s type %d", entry->d_name, entry->d_type);
+    }
+    closedir(dir);
+    qsort(names, count, sizeof *names, by_text);
+    for (int i = 0; i < count; i++) {
+        printf("entry %s: %s\n", path, names[i]);
+        free(names[i]);
+    }
+}
+
+static void file(const char *path) {
+    struct stat s;
+    print_stat("lstat", path, lstat(path, &s), &s);
+    char target[4096];
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    if (n < 0) printf("readlink %s: %s\n", path, error_name(errno));
+    else printf("readlink %s: %.*s\n", path, (int)n, target);
+    int result = stat(path, &s);
+    print_stat("stat", path, result, &s);
+    printf("access %s: r %s w %s x %s\n", path, error_name(access(path, R_OK) ? errno : 0),
+           error_name(access(path, W_OK) ? errno : 0), error_name(access(path, X_OK) ? errno : 0));
+    if (result) return;
+    if (S_ISDIR(s.st_mode)) {
+        list(path);
+        char before[4096], after[4096];
+        if (getcwd(before, sizeof before) && !chdir(path)) {
+            printf("getcwd after chdir %s: %s\n", path, getcwd(after, sizeof after) ? after : "?");
+            struct stat dot;
+            print_stat("stat", ".", stat(".", &dot), &dot);
+            if (chdir(before)) printf("chdir back: %s\n", error_name(errno));
+        } else printf("chdir %s: %s\n", path, error_name(errno));
+    } else if (S_ISREG(s.st_mode)) content(path);
+    struct statfs f;
+    if (statfs(path, &f)) printf("statfs %s: %s\n", path, error_name(errno));
+    else printf("statfs %s: bsize %ld namelen %ld\n", path, (long)f.f_bsize, (long)f.f_namelen);
+}
+
+static int write_files(const char *dir) {
+    char a[512], b[512], c[512];
+    snprintf(a, sizeof a, "%s/written", dir);
+    snprintf(b, sizeof b, "%s/renamed", dir);
+    snprintf(c, sizeof c, "%s/folder", dir);
+    umask(027);
+    int fd = open(a, O_RDWR | O_CREAT | O_EXCL, 0666);
+    printf("create: %s\n", error_name(fd < 0 ? errno : 0));
+    if (fd < 0) return 1;
+    printf("create again: %s\n", error_name(open(a, O_RDWR | O_CREAT | O_EXCL, 0666) < 0 ? errno : 0));
+    printf("write: %zd\n", write(fd, "hello, pod\n", 11));
+    printf("pwrite: %zd\n", pwrite(fd, "J", 1, 0));
+    printf("fsync: %s\n", error_name(fsync(fd) ? errno : 0));
+    struct stat s;
+    fstat(fd, &s);
+    printf("new: mode %o uid %u gid %u size %lld\n", s.st_mode, s.st_uid, s.st_gid, (long long)s.st_size);
+    char text[32] = "";
+    printf("read back: %zd %s", pread(fd, text, 31, 0), text);
+    printf("ftruncate: %s\n", error_name(ftruncate(fd, 5) ? errno : 0));
+    printf("close: %s\n", error_name(close(fd) ? errno : 0));
+    fd = open(a, O_WRONLY | O_APPEND);
+    printf("append: %zd\n", write(fd, "!!", 2));
+    close(fd);
+    printf("rename: %s\n", error_name(rename(a, b) ? errno : 0));
+    printf("mkdir: %s\n", error_name(mkdir(c, 0777) ? errno : 0));
+    stat(c, &s);
+    printf("folder: mode %o uid %u gid %u\n", s.st_mode, s.st_uid, s.st_gid);
+    snprintf(a, sizeof a, "%s/folder/link", dir);
+    printf("symlink: %s\n", error_name(symlink("../renamed", a) ? errno : 0));
+    snprintf(c, sizeof c, "%s/folder/hard", dir);
+    printf("link: %s\n", error_name(link(b, c) ? errno : 0));
+    stat(a, &s);
+    printf("through the link: size %lld links %lu\n", (long long)s.st_size, (unsigned long)s.st_nlink);
+    printf("chmod: %s\n", error_name(chmod(b, 0600) ? errno : 0));
+    struct timespec times[2] = {{1000000000, 5}, {1000000001, 7}};
+    printf("utimens: %s\n", error_name(utimensat(AT_FDCWD, b, times, 0) ? errno : 0));
+    stat(b, &s);
+    printf("after: mode %o mtime %lld.%ld\n", s.st_mode, (long long)s.st_mtim.tv_sec, s.st_mtim.tv_nsec);
+    snprintf(c, sizeof c, "%s/folder", dir);
+    printf("rmdir full: %s\n", error_name(rmdir(c) ? errno : 0));
+    list(c);
+    unlink(a);
+    snprintf(a, sizeof a, "%s/folder/hard", dir);
+    unlink(a);
+    printf("rmdir: %s\n", error_name(rmdir(c) ? errno : 0));
+    printf("truncate: %s\n", error_name(truncate(b, 3) ? errno : 0));
+    printf("unlink: %s\n", error_name(unlink(b) ? errno : 0));
+    printf("gone: %s\n", error_name(stat(b, &s) ? errno : 0));
+    return 0;
+}
+
+static void print_address(const char *what, const struct sockaddr_storage *address) {
+    char text[64] = "?";
+    if (address->ss_family == AF_INET) inet_ntop(AF_INET, &((struct sockaddr_in *)address)->sin_addr, text, 64);
+    if (address->ss_family == AF_INET6) inet_ntop(AF_INET6, &((struct sockaddr_in6 *)address)->sin6_addr, text, 64);
+    printf("%s %s\n", what, text);
+}
+
+static int dns(const char *name) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    int error = getaddrinfo(name, "80", &hints, &found);
+    if (error) {
+        printf("getaddrinfo %s: error %d\n", name, error);
+        return 0;
+    }
+    char *lines[32];
+    int count = 0;
+    for (struct addrinfo *i = found; i && count < 32; i = i->ai_next) {
+        char text[64] = "?";
+        getnameinfo(i->ai_addr, i->ai_addrlen, text, sizeof text, 0, 0, NI_NUMERICHOST);
+        lines[count++] = strdup(text);
+    }
+    freeaddrinfo(found);
+    qsort(lines, count, sizeof *lines, by_text);
+    for (int i = 0; i < count; i++) printf("getaddrinfo %s: %s\n", name, lines[i]);
+    return 0;
+}
+
+static socklen_t address(const char *ip, const char *port, struct sockaddr_storage *out) {
+    memset(out, 0, sizeof *out);
+    struct sockaddr_in *v4 = (void *)out;
+    struct sockaddr_in6 *v6 = (void *)out;
+    if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(atoi(port));
+        return sizeof *v4;
+    }
+    inet_pton(AF_INET6, ip, &v6->sin6_addr);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(atoi(port));
+    return sizeof *v6;
+}
+
+static int stream(const char *ip, const char *port, int nonblocking) {
+    struct sockaddr_storage to, name;
+    socklen_t length = address(ip, port, &to), name_length;
+    int fd = socket(to.ss_family, SOCK_STREAM | (nonblocking ? SOCK_NONBLOCK : 0), 0);
+    int result = connect(fd, (void *)&to, length);
+    printf("connect: %s\n", error_name(result ? errno : 0));
+    if (nonblocking) {
+        struct pollfd p = {fd, POLLOUT, 0};
+        int ready = poll(&p, 1, 3000), error = 0;
+        socklen_t l = sizeof error;
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &l);
+        printf("ready: %s, %s\n", ready ? "yes" : "no", error_name(error));
+        if (!ready || error) return 0;
+        fcntl(fd, F_SETFL, 0);
+    } else if (result) return 0;
+    name_length = sizeof name;
+    getpeername(fd, (void *)&name, &name_length);
+    print_address("peer", &name);
+    name_length = sizeof name;
+    getsockname(fd, (void *)&name, &name_length);
+    print_address("local", &name);
+    char text[64] = "";
+    if (write(fd, "hello over tcp", 14) != 14) printf("write: %s\n", error_name(errno));
+    shutdown(fd, SHUT_WR);
+    ssize_t n, total = 0;
+    while ((n = read(fd, text + total, sizeof text - 1 - total)) > 0) total += n;
+    printf("echo: %s\n", text);
+    close(fd);
+    return 0;
+}
+
+static int datagram(const char *ip, const char *port) {
+    struct sockaddr_storage to, from;
+    socklen_t length = address(ip, port, &to), from_length = sizeof from;
+    struct timeval limit = {3, 0};
+    char text[64] = "";
+    int fd = socket(to.ss_family, SOCK_DGRAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    printf("sendto: %zd\n", sendto(fd, "unconnected", 11, 0, (void *)&to, length));
+    printf("recvfrom: %zd %s\n", recvfrom(fd, text, 63, 0, (void *)&from, &from_length), text);
+    print_address("from", &from);
+    close(fd);
+    fd = socket(to.ss_family, SOCK_DGRAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    printf("connect: %s\n", error_name(connect(fd, (void *)&to, length) ? errno : 0));
+    from_length = sizeof from;
+    getpeername(fd, (void *)&from, &from_length);
+    print_address("peer", &from);
+    printf("send: %zd\n", send(fd, "connected", 9, 0));
+    memset(text, 0, sizeof text);
+    printf("recv: %zd %s\n", recv(fd, text, 63, 0), text);
+    close(fd);
+    return 0;
+}
+
+/* Answers COUNT requests with who asked and on which port it believes to be. */
+static int serve(const char *port, int count) {
+    int on = 1, off = 0, listener = socket(AF_INET6, SOCK_STREAM, 0);
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(atoi(port))};
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    setsockopt(listener, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(listener, (void *)&any, sizeof any) || listen(listener, 64)) {
+        printf("listen: %s\n", error_name(errno));
+        return 1;
+    }
+    struct sockaddr_in6 own;
+    socklen_t length = sizeof own;
+    getsockname(listener, (void *)&own, &length);
+    printf("listening on %d\n", ntohs(own.sin6_port));
+    fflush(stdout);
+    for (int i = 0; i < count; i++) {
+        struct sockaddr_storage client;
+        length = sizeof client;
+        int fd = accept(listener, (void *)&client, &length);
+        if (fd < 0) {
+            printf("accept: %s\n", error_name(errno));
+            return 1;
+        }
+        char request[4096] = "", answer[512], body[256], ip[64] = "?", peer[64] = "?";
+        getnameinfo((void *)&client, length, ip, sizeof ip, 0, 0, NI_NUMERICHOST);
+        struct sockaddr_storage name;
+        length = sizeof name;
+        if (!getpeername(fd, (void *)&name, &length))
+            getnameinfo((void *)&name, length, peer, sizeof peer, 0, 0, NI_NUMERICHOST);
+        size_t have = 0;
+        ssize_t n;
+        while (!strstr(request, "\r\n\r\n") && (n = read(fd, request + have, sizeof request - 1 - have)) > 0)
+            have += n;
+        char *end = strstr(request, "\r\n");
+        if (end) *end = 0;
+        int size = snprintf(body, sizeof body, "local program: %s from %s (getpeername %s)\n", request, ip, peer);
+        size = snprintf(answer, sizeof answer,
+                        "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", size, body);
+        printf("request: %s from %s\n", request, ip);
+        fflush(stdout);
+        if (write(fd, answer, size) != size) printf("answer: %s\n", error_name(errno));
+        close(fd);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    const char *what = argc > 1 ? argv[1] : "";
+    if (!strcmp(what, "env")) return env();
+    if (!strcmp(what, "files")) {
+        for (int i = 2; i < argc; i++) file(argv[i]);
+        return 0;
+    }
+    if (!strcmp(what, "write") && argc == 3) return write_files(argv[2]);
+    if (!strcmp(what, "dns")) {
+        for (int i = 2; i < argc; i++) dns(argv[i]);
+        return 0;
+    }
+    if (!strcmp(what, "tcp") && argc == 4) return stream(argv[2], argv[3], 0);
+    if (!strcmp(what, "tcp-nonblocking") && argc == 4) return stream(argv[2], argv[3], 1);
+    if (!strcmp(what, "udp") && argc == 4) return datagram(argv[2], argv[3]);
+    if (!strcmp(what, "serve") && argc == 4) return serve(argv[2], atoi(argv[3]));
+    fprintf(stderr, "probe: see the top of probe.c\n");
+    return 2;
+}

@@ -1,0 +1,53 @@
+//! `cargo xtask test [STAGE…]`: the one command that people and CI share.
+//!
+//! Each stage says what it runs and closes with its count; the last line is the sum. What could
+//! not be run says why and counts as skipped, never as passed.
+
+mod count;
+mod lint;
+mod sandbox;
+mod unit;
+
+use anyhow::Result;
+use clap::ValueEnum;
+
+pub use count::Count;
+
+/// A stage of the tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Formatting, warnings, licences, generated files.
+    Lint,
+    /// Every crate's own tests.
+    Unit,
+    /// End to end in namespaces of this machine, as root and as an ordinary user; the demo.
+    Sandbox,
+}
+
+const ALL: [Stage; 3] = [Stage::Lint, Stage::Unit, Stage::Sandbox];
+
+/// Runs the stages (all when none is named); `false` when something failed.
+pub fn run(stages: &[Stage]) -> Result<bool> {
+    let stages = if stages.is_empty() { &ALL[..] } else { stages };
+    let mut total = Count::default();
+    for stage in stages {
+        let name = stage.to_possible_value().map(|value| value.get_name().to_owned());
+        let name = name.unwrap_or_default();
+        let started = std::time::Instant::now();
+        println!("== stage {name}");
+        let count = match stage {
+            Stage::Lint => lint::run(),
+            Stage::Unit => unit::run(),
+            Stage::Sandbox => sandbox::run(),
+        };
+        let count = count.unwrap_or_else(|error| {
+            println!("stage {name} broke off: {error:#}");
+            Count { failed: 1, ..Count::default() }
+        });
+        println!("== stage {name} took {} s", started.elapsed().as_secs());
+        println!("{name}: {count}");
+        total += count;
+    }
+    println!("{total}");
+    Ok(total.failed == 0 && total.passed > 0)
+}

@@ -1,0 +1,78 @@
+//! Counting what ran, and reading the counts that test programs print.
+
+use std::fmt;
+use std::ops::AddAssign;
+
+/// How many checks passed, failed and were skipped.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// Ran and held.
+    pub passed: u32,
+    /// Ran and did not hold.
+    pub failed: u32,
+    /// Did not run; the reason was printed.
+    pub skipped: u32,
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Count) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.skipped > 0 {
+            write!(f, ", {} skipped", self.skipped)?;
+        }
+        Ok(())
+    }
+}
+
+impl Count {
+    /// One check.
+    pub fn one(held: bool) -> Self {
+        Count { passed: u32::from(held), failed: u32::from(!held), skipped: 0 }
+    }
+
+    /// Adds up every `test result: …` line of Rust's test programs. A program that failed without
+    /// such a line (it crashed, or did not compile) counts as one failure.
+    pub fn of_rust_tests(printed: &str, succeeded: bool) -> Self {
+        let mut count = Count::default();
+        for line in printed.lines().filter_map(|line| line.trim().strip_prefix("test result: ")) {
+            for part in line.split([';', '.']) {
+                let mut words = part.split_whitespace();
+                let (Some(number), Some(what)) = (words.next(), words.next()) else { continue };
+                let Ok(number) = number.parse::<u32>() else { continue };
+                match what {
+                    "passed" => count.passed += number,
+                    "failed" => count.failed += number,
+                    "ignored" => count.skipped += number,
+                    _ => {}
+                }
+            }
+        }
+        if !succeeded && count.failed == 0 {
+            count.failed = 1;
+        }
+        count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_from_test_programs() {
+        let printed = "running 3 tests\n\
+            test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.1s\n\
+            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        let count = Count::of_rust_tests(printed, false);
+        assert_eq!(count, Count { passed: 3, failed: 2, skipped: 1 });
+        assert_eq!(Count::of_rust_tests("error: could not compile", false).failed, 1);
+    }
+}

@@ -1,0 +1,149 @@
+//! The `sandbox` stage: the built product on real namespaces and real programs, once as root and
+//! once as an ordinary user, and the demo as both.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Count;
+use crate::command::{self, cargo, root};
+use crate::{build, prerequisites};
+
+/// The ordinary user of the second run, when the first is root's: an id nobody has.
+const USER: u32 = 12_345;
+
+/// Runs it.
+pub fn run() -> Result<Count> {
+    prerequisites::say_what_is_missing(prerequisites::SANDBOX)?;
+    let product = build::product(build::Profile::Dev)?;
+    let tests = test_programs()?;
+    // Where anybody may read them: a clone can lie in a folder that only root may enter.
+    let public = tempfile::Builder::new().prefix("mirrord-stage-").tempdir()?;
+    open_to_all(public.path())?;
+    let bin = copy_all(&product_files(&product), &public.path().join("bin"))?;
+    let tests = copy_all(&tests, &public.path().join("tests"))?;
+
+    let mut count = Count::default();
+    if !command::is_root() {
+        count += pass("as this user", None, &bin, &tests)?;
+        println!("-- as root: skipped (run the stage with sudo to have it too)");
+        count.skipped += 1;
+        return Ok(count);
+    }
+    count += pass("as root", None, &bin, &tests)?;
+    open_fuse()?;
+    count += pass("as an ordinary user", Some(USER), &bin, &tests)?;
+    Ok(count)
+}
+
+fn pass(who: &str, user: Option<u32>, bin: &Path, tests: &Path) -> Result<Count> {
+    let mut count = Count::default();
+    let home = tempfile::Builder::new().prefix("mirrord-home-").tempdir()?;
+    if let Some(user) = user {
+        std::os::unix::fs::chown(home.path(), Some(user), Some(user))?;
+    }
+    println!("-- the demo {who}");
+    let status = as_user(user, &bin.join("mirrord-server"), home.path())
+        .arg("demo")
+        .status()
+        .context("could not start the demo")?;
+    println!("-- the demo {who}: {status}");
+    count += Count::one(status.success());
+    let mut programs: Vec<PathBuf> =
+        std::fs::read_dir(tests)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    programs.sort();
+    for program in programs {
+        println!("-- {} {who}", program.display());
+        let output = as_user(user, &program, home.path())
+            .env("MIRRORD_TEST_BIN", bin)
+            .env("MIRRORD_TEST_SOURCES", root().join("tests"))
+            .args(["--test-threads", "1"])
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .with_context(|| format!("could not start {}", program.display()))?;
+        let printed = String::from_utf8_lossy(&output.stdout);
+        print!("{printed}");
+        count += Count::of_rust_tests(&printed, output.status.success());
+    }
+    Ok(count)
+}
+
+/// A command as root or as the ordinary user, with a home and a runtime folder of its own.
+fn as_user(user: Option<u32>, program: &Path, home: &Path) -> Command {
+    let mut command = match user {
+        None => Command::new(program),
+        Some(user) => {
+            let mut command = Command::new("setpriv");
+            command
+                .arg(format!("--reuid={user}"))
+                .arg(format!("--regid={user}"))
+                .args(["--clear-groups", "--inh-caps=-all", "--"])
+                .arg(program);
+            command
+        }
+    };
+    command.env("HOME", home).env_remove("XDG_RUNTIME_DIR").env("TMPDIR", home).current_dir(home);
+    command
+}
+
+/// Builds the end-to-end tests and returns their executables.
+fn test_programs() -> Result<Vec<PathBuf>> {
+    let printed = command::output(cargo().current_dir(root()).args([
+        "test",
+        "--package",
+        "mirrord-tests",
+        "--no-run",
+        "--message-format=json",
+    ]))?;
+    let mut programs = Vec::new();
+    for line in printed.lines() {
+        let message: serde_json::Value = serde_json::from_str(line)?;
+        if message["profile"]["test"] == true
+            && let Some(program) = message["executable"].as_str()
+        {
+            programs.push(program.into());
+        }
+    }
+    ensure!(!programs.is_empty(), "cargo built no end-to-end test");
+    Ok(programs)
+}
+
+fn product_files(folder: &Path) -> Vec<PathBuf> {
+    ["mirrord-server", "mirrord-agent", "libmirrord_layer.so"]
+        .iter()
+        .map(|name| folder.join(name))
+        .collect()
+}
+
+fn copy_all(files: &[PathBuf], folder: &Path) -> Result<PathBuf> {
+    std::fs::create_dir(folder)?;
+    open_to_all(folder)?;
+    for file in files {
+        let name = file.file_name().context("a file has a name")?;
+        std::fs::copy(file, folder.join(name))
+            .with_context(|| format!("could not copy {}", file.display()))?;
+    }
+    Ok(folder.to_path_buf())
+}
+
+fn open_to_all(folder: &Path) -> Result<()> {
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755))
+        .with_context(|| format!("could not open {} to all", folder.display()))
+}
+
+/// Most distributions let every user open `/dev/fuse`; where this machine does not, root opens it
+/// for the ordinary user's run.
+fn open_fuse() -> Result<()> {
+    let fuse = Path::new("/dev/fuse");
+    let Ok(found) = fuse.metadata() else {
+        println!("-- /dev/fuse is missing: the ordinary user's run has no FUSE");
+        return Ok(());
+    };
+    if found.permissions().mode() & 0o006 != 0o006 {
+        println!("-- /dev/fuse is closed to users here; opening it (mode 0666) for this stage");
+        std::fs::set_permissions(fuse, std::fs::Permissions::from_mode(0o666))?;
+    }
+    Ok(())
+}
