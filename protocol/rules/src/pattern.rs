@@ -1,0 +1,197 @@
+//! Regular expressions become automata whose answer is "the best rule that is found anywhere".
+//!
+//! Each pattern gets a lazy "anything" in front (unless it begins with `^`), and all start
+//! together at the beginning. In a leftmost-first automaton a match ends every thread of lower
+//! priority, and priority is the patterns' order: so the last match seen before the automaton
+//! dies is that of the best pattern, whatever its place in the text. Anchored patterns let it die
+//! after a few bytes, which is what makes `/usr/…` cheap.
+
+use std::ops::Range;
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
+use regex_automata::util::start;
+use regex_automata::{Anchored, MatchKind};
+use regex_syntax::hir::{Dot, Hir, HirKind, Look, Repetition};
+
+/// Largest automaton; patterns that need more together are put into several.
+const LARGEST: usize = 2 << 20;
+/// What determinization may use for the largest automaton that is tried.
+const LARGEST_BUILD: usize = 32 << 20;
+
+/// Why a pattern cannot be used.
+#[derive(Debug)]
+pub(crate) struct PatternError {
+    pub(crate) reason: String,
+    pub(crate) range: Option<Range<usize>>,
+}
+
+/// Automata for a list of patterns: each covers the patterns from `first` up to the next one's.
+pub(crate) struct Group {
+    pub(crate) first: usize,
+    pub(crate) automaton: Vec<u8>,
+}
+
+/// Parses one pattern.
+pub(crate) fn parse(pattern: &str, case_insensitive: bool) -> Result<Hir, PatternError> {
+    let parsed = regex_syntax::ParserBuilder::new()
+        .case_insensitive(case_insensitive)
+        // Paths are bytes; `.` is still a character, but the pattern may run over other bytes.
+        .utf8(false)
+        .build()
+        .parse(pattern);
+    let hir = parsed.map_err(|error| match &error {
+        regex_syntax::Error::Parse(error) => PatternError {
+            reason: format!("bad regular expression: {}", error.kind()),
+            range: Some(range_of(error.span())),
+        },
+        regex_syntax::Error::Translate(error) => PatternError {
+            reason: format!("bad regular expression: {}", error.kind()),
+            range: Some(range_of(error.span())),
+        },
+        other => PatternError {
+            reason: format!("bad regular expression: {other}"),
+            range: None,
+        },
+    })?;
+    Ok(ascii_words(hir))
+}
+
+/// Builds automata for patterns, best first. The error names the pattern that is too large.
+pub(crate) fn build(patterns: &[Hir]) -> Result<Vec<Group>, (usize, PatternError)> {
+    let searched: Vec<Hir> = patterns.iter().map(found_anywhere).collect();
+    let mut groups = Vec::new();
+    build_range(&searched, 0..patterns.len(), &mut groups)?;
+    Ok(groups)
+}
+
+/// The best pattern found in `text`, by its number. No allocation, no system call.
+#[inline]
+pub(crate) fn first_match(automaton: &dense::DFA<&[u32]>, text: &[u8]) -> Option<usize> {
+    let start = start::Config::new().anchored(Anchored::Yes);
+    let mut state = automaton.start_state(&start).ok()?;
+    let mut found = None;
+    for &byte in text {
+        state = automaton.next_state(state, byte);
+        if automaton.is_special_state(state) {
+            if automaton.is_match_state(state) {
+                found = Some(automaton.match_pattern(state, 0).as_usize());
+            } else if automaton.is_dead_state(state) {
+                return found;
+            }
+        }
+    }
+    state = automaton.next_eoi_state(state);
+    if automaton.is_match_state(state) {
+        found = Some(automaton.match_pattern(state, 0).as_usize());
+    }
+    found
+}
+
+fn build_range(
+    patterns: &[Hir],
+    range: Range<usize>,
+    groups: &mut Vec<Group>,
+) -> Result<(), (usize, PatternError)> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    match build_one(&patterns[range.clone()]) {
+        Ok(automaton) => {
+            groups.push(Group {
+                first: range.start,
+                automaton,
+            });
+            Ok(())
+        }
+        // Too large together: patterns with `.*` inside multiply each other's states.
+        Err(_) if range.len() > 1 => {
+            let middle = range.start + range.len() / 2;
+            build_range(patterns, range.start..middle, groups)?;
+            build_range(patterns, middle..range.end, groups)
+        }
+        Err(reason) => Err((
+            range.start,
+            PatternError {
+                reason: format!(
+                    "this regular expression needs too much memory ({reason}); \
+                     make it simpler: fewer counted repetitions as `{{1,1000}}`, `[a-z]` for `\\w`"
+                ),
+                range: None,
+            },
+        )),
+    }
+}
+
+fn build_one(patterns: &[Hir]) -> Result<Vec<u8>, String> {
+    let nfa = NFA::compiler()
+        .configure(
+            thompson::Config::new()
+                .utf8(false)
+                .which_captures(WhichCaptures::None)
+                .nfa_size_limit(Some(LARGEST_BUILD)),
+        )
+        .build_many_from_hir(patterns)
+        .map_err(|error| error.to_string())?;
+    let automaton = dense::Builder::new()
+        .configure(
+            dense::Config::new()
+                .match_kind(MatchKind::LeftmostFirst)
+                .start_kind(StartKind::Anchored)
+                .accelerate(false)
+                .dfa_size_limit(Some(LARGEST))
+                .determinize_size_limit(Some(LARGEST_BUILD)),
+        )
+        .build_from_nfa(&nfa)
+        .map_err(|error| error.to_string())?;
+    let (bytes, padding) = automaton.to_bytes_native_endian();
+    Ok(bytes[padding..].to_vec())
+}
+
+fn found_anywhere(pattern: &Hir) -> Hir {
+    if pattern.properties().look_set_prefix().contains(Look::Start) {
+        return pattern.clone();
+    }
+    let anything = Hir::repetition(Repetition {
+        min: 0,
+        max: None,
+        greedy: false,
+        sub: Box::new(Hir::dot(Dot::AnyByte)),
+    });
+    Hir::concat(vec![anything, pattern.clone()])
+}
+
+/// `\b` and its kind look at Unicode words, which an automaton cannot; file names are matched as
+/// if words were ASCII.
+fn ascii_words(hir: Hir) -> Hir {
+    match hir.into_kind() {
+        HirKind::Look(look) => Hir::look(match look {
+            Look::WordUnicode => Look::WordAscii,
+            Look::WordUnicodeNegate => Look::WordAsciiNegate,
+            Look::WordStartUnicode => Look::WordStartAscii,
+            Look::WordEndUnicode => Look::WordEndAscii,
+            Look::WordStartHalfUnicode => Look::WordStartHalfAscii,
+            Look::WordEndHalfUnicode => Look::WordEndHalfAscii,
+            other => other,
+        }),
+        HirKind::Empty => Hir::empty(),
+        HirKind::Literal(literal) => Hir::literal(literal.0),
+        HirKind::Class(class) => Hir::class(class),
+        HirKind::Repetition(mut repetition) => {
+            *repetition.sub = ascii_words(*repetition.sub);
+            Hir::repetition(repetition)
+        }
+        HirKind::Capture(mut capture) => {
+            *capture.sub = ascii_words(*capture.sub);
+            Hir::capture(capture)
+        }
+        HirKind::Concat(parts) => Hir::concat(parts.into_iter().map(ascii_words).collect()),
+        HirKind::Alternation(parts) => {
+            Hir::alternation(parts.into_iter().map(ascii_words).collect())
+        }
+    }
+}
+
+fn range_of(span: &regex_syntax::ast::Span) -> Range<usize> {
+    span.start.offset..span.end.offset
+}
