@@ -1,8 +1,8 @@
 //! What stands at the front of each `yamux` stream of the streams link.
 //!
-//! A stream opens with one [`StreamHeader`] (a `u16` little-endian length, then postcard). Where
-//! the session opened it, one [`StreamReply`] comes back in the same form. Then: raw bytes for
-//! TCP and Unix streams, or datagrams as [`Datagram`] frames (same form) for UDP.
+//! A stream opens with one [`StreamHeader`] (a `u16` little-endian length, then postcard). One
+//! [`StreamReply`] comes back in the same form, except for a mirrored connection. Then: raw bytes
+//! for TCP and Unix streams, or datagrams as [`Datagram`] frames (same form) for UDP.
 
 use std::net::SocketAddr;
 
@@ -30,7 +30,10 @@ pub enum StreamHeader {
         /// Address family when there is no peer.
         ipv6: bool,
     },
-    /// Agent → session: a client called a subscribed port. No reply: bytes follow at once.
+    /// Agent → session: a client called a subscribed port. The client's bytes follow at once,
+    /// before any reply. Stolen: the session replies when the local program accepted, or why it
+    /// did not, and then the agent gives the connection, from its first byte, to the pod's own
+    /// program. Mirrored: nothing comes back.
     Incoming {
         /// Which subscription.
         subscription: u64,
@@ -41,7 +44,7 @@ pub enum StreamHeader {
     },
 }
 
-/// The agent's answer to a stream that the session opened.
+/// The answer to a header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum StreamReply {
     /// The socket stands.
