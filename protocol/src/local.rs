@@ -16,7 +16,19 @@ pub enum Outgoing {
     /// TCP to an address in the pod's network.
     Tcp(SocketAddr),
     /// UDP; one relay stands for one destination of one program socket.
-    Udp(SocketAddr),
+    Udp {
+        /// The peer in the pod's network.
+        to: SocketAddr,
+        /// The program's socket (`SO_COOKIE`): all destinations of an unconnected one share one
+        /// socket in the pod, so that its peers see one source port.
+        socket: u64,
+        /// Its loopback address; the relay takes datagrams from there only.
+        program: SocketAddr,
+        /// `connect(2)`: the pod's socket is connected too, so that errors come back.
+        connected: bool,
+        /// Answer only when the pod's socket stands. Otherwise at once, with no `local` address.
+        wait: bool,
+    },
     /// A Unix stream socket below the pod's root.
     Unix(Vec<u8>),
 }
