@@ -9,12 +9,16 @@ mod events;
 mod provider;
 mod roles;
 mod runtime_dir;
+mod sandboxes;
 mod session;
 mod target;
 
 use clap::Parser;
 
 fn main() {
+    if let Some(status) = mirrord_sandbox::run_role(std::env::args_os()) {
+        std::process::exit(status);
+    }
     let mut arguments = std::env::args_os();
     let role = arguments.nth(1);
     if let Some(role) = role.as_deref().and_then(roles::Role::from_argument) {

@@ -1,1 +1,9 @@
-//! (see docs/architecture.md)
+//! What the end-to-end tests share: the built product, a sandbox pod for each test program, the
+//! probe programs in many languages, and the comparison of what they print inside the pod and
+//! through us. The tests know the product only by its command line.
+
+pub mod differences;
+pub mod pod;
+pub mod product;
+pub mod programs;
+pub mod run;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
+use mirrord_sandbox::State;
 use serde::Serialize;
 
 /// One line of the list.
@@ -25,17 +26,19 @@ pub struct TargetRow {
 pub fn local_targets() -> Result<Vec<TargetRow>> {
     let mut rows = Vec::new();
     let mut known = Vec::new();
-    for sandbox in mirrord_sandbox::Sandbox::list()? {
-        let alive = sandbox.is_alive();
-        if alive {
-            known.extend(network_namespace(&format!("/proc/{}", sandbox.target_pid())));
-        }
+    for (info, state) in crate::sandboxes::sandboxes()?.list()? {
+        known.extend(network_namespace(&format!("/proc/{}", info.target_pid)));
+        let reason = match state {
+            State::Running => None,
+            State::TargetGone => Some("its target process ended; take it down and up again"),
+            State::Dead => Some("its processes are gone; start it again"),
+        };
         rows.push(TargetRow {
-            path: format!("sandbox/{}", sandbox.name()),
+            path: format!("sandbox/{}", info.name),
             kind: "sandbox",
-            name: sandbox.name().to_owned(),
-            ready: alive,
-            reason: (!alive).then(|| "its processes are gone; start it again".to_owned()),
+            name: info.pod_name,
+            ready: reason.is_none(),
+            reason: reason.map(str::to_owned),
         });
     }
     known.extend(network_namespace("/proc/self"));

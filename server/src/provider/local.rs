@@ -16,13 +16,7 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The target process of a sandbox that runs.
 pub fn sandbox_target(name: &str) -> Result<i32> {
-    let sandbox = mirrord_sandbox::Sandbox::find(name)?.with_context(|| {
-        format!(
-            "there is no sandbox named {name:?}; start it with `mirrord-server sandbox up {name}`, \
-             or see `mirrord-server sandbox list`"
-        )
-    })?;
-    Ok(sandbox.target_pid())
+    Ok(i32::try_from(crate::sandboxes::sandboxes()?.find(name)?.target_pid())?)
 }
 
 /// Starts the agent and reads its first line.

@@ -1,0 +1,24 @@
+//! The commands of the command line, one file each.
+
+mod demo;
+mod exec;
+mod sandbox;
+mod targets;
+
+use anyhow::Result;
+
+use crate::cli::Command;
+
+/// Exit status when the program was never started (as `env(1)`, `timeout(1)` and `ssh(1)` use
+/// numbers above the usual ones for their own failures).
+pub const EXIT_FAILED_TO_START: i32 = 125;
+
+/// Runs a command; the result is our exit status.
+pub fn run(command: Command) -> Result<i32> {
+    match command {
+        Command::Exec(arguments) => exec::run(arguments),
+        Command::Targets { json } => targets::run(json),
+        Command::Sandbox { command } => sandbox::run(command),
+        Command::Demo => demo::run(),
+    }
+}

@@ -1,0 +1,165 @@
+//! The product's own processes, all of this binary: each is started by the session (or by a
+//! sandbox) with its descriptors inherited and its options on stdin.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Read;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use mirrord_protocol::codec;
+use serde::{Deserialize, Serialize};
+
+/// A role, chosen by the first argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Answers the program's system calls.
+    Supervisor,
+    /// Shows the pod's files.
+    FileServer,
+    /// Installs the filter and becomes the program.
+    Launch,
+}
+
+impl Role {
+    /// The argument that chooses it; no command of people begins with `@`.
+    pub fn argument(self) -> &'static str {
+        match self {
+            Role::Supervisor => "@supervisor",
+            Role::FileServer => "@file-server",
+            Role::Launch => "@launch",
+        }
+    }
+
+    /// The role that an argument names.
+    pub fn from_argument(argument: &OsStr) -> Option<Role> {
+        [Role::Supervisor, Role::FileServer, Role::Launch]
+            .into_iter()
+            .find(|role| argument == role.argument())
+    }
+}
+
+/// The first descriptor that a role inherits; further ones follow it.
+pub const FIRST_FD: i32 = 3;
+
+/// Options of [`Role::Supervisor`]. Descriptors: session, hand-over, rules, peers, and files
+/// where `has_files`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SupervisorOptions {
+    /// The session serves files.
+    pub has_files: bool,
+    /// Somebody reads the decisions.
+    pub report_all: bool,
+    /// The pod's host name, when the program shall see it.
+    pub hostname: Option<Vec<u8>>,
+    /// The log filter.
+    pub log: String,
+}
+
+/// Options of [`Role::FileServer`]. Descriptor: the socket whose other end is the supervisor's.
+#[derive(Serialize, Deserialize)]
+pub struct FileServerOptions {
+    /// Where the agent listens.
+    pub endpoint: String,
+    /// [`mirrord_link::SessionIdentity`] as bytes; holds the session's key, hence on stdin.
+    pub identity: Vec<u8>,
+    /// The pod's files may be changed.
+    pub writable: bool,
+    /// Callers with ids of their own are taken at their word.
+    pub callers_ids: bool,
+    /// The log filter.
+    pub log: String,
+}
+
+/// How long a file call may wait for the agent.
+const FILE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Plays a role to its end; the result is the exit status.
+pub fn run(role: Role, arguments: Vec<OsString>) -> i32 {
+    let result = match role {
+        Role::Launch => return launch(arguments),
+        Role::Supervisor => supervise(),
+        Role::FileServer => serve_files(),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            eprintln!("mirrord-server {}: {error:#}", role.argument());
+            1
+        }
+    }
+}
+
+fn supervise() -> Result<()> {
+    let options: SupervisorOptions = options()?;
+    start_log(&options.log);
+    let mut fds = (FIRST_FD..).map(inherited);
+    let mut next = || fds.next().context("no descriptor").flatten();
+    let config = mirrord_supervisor::SupervisorConfig {
+        session: next()?,
+        hand_over: next()?,
+        rules: next()?,
+        peers: next()?,
+        files: if options.has_files { Some(next()?) } else { None },
+        owner: rustix::process::getuid().as_raw(),
+        report_all: options.report_all,
+        hostname: options.hostname,
+    };
+    mirrord_supervisor::run(config)?;
+    Ok(())
+}
+
+fn serve_files() -> Result<()> {
+    let options: FileServerOptions = options()?;
+    start_log(&options.log);
+    let control = inherited(FIRST_FD)?;
+    mirrord_files::serve(
+        mirrord_files::ServeOptions {
+            endpoint: options.endpoint.parse()?,
+            identity: mirrord_link::SessionIdentity::from_bytes(&options.identity)?,
+            writable: options.writable,
+            callers_ids: options.callers_ids,
+            deadline: FILE_DEADLINE,
+        },
+        control,
+    )?;
+    Ok(())
+}
+
+/// `@launch SOCKET PROGRAM ARGUMENT…`
+fn launch(mut arguments: Vec<OsString>) -> i32 {
+    if arguments.len() < 2 {
+        eprintln!("mirrord-server @launch: needs a socket and a program");
+        return 127;
+    }
+    let socket = arguments.remove(0);
+    mirrord_supervisor::launch(std::path::Path::new(&socket), &arguments)
+}
+
+fn options<T: serde::de::DeserializeOwned>() -> Result<T> {
+    let mut bytes = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut bytes).context("could not read the role's options")?;
+    if bytes.is_empty() {
+        bail!("this role is started by mirrord-server itself, not by hand");
+    }
+    Ok(codec::decode(&bytes)?)
+}
+
+/// Takes over a descriptor that our starter put there.
+fn inherited(number: i32) -> Result<OwnedFd> {
+    // SAFETY: fcntl(2) with F_GETFD only looks at the descriptor's number.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+        bail!("descriptor {number} was not inherited; this role is not started by hand");
+    }
+    // SAFETY: the descriptor is open, was put there for us, and nobody else in this process has
+    // taken it: each number is asked for once, before any other descriptor is opened.
+    let fd = unsafe { OwnedFd::from_raw_fd(number) };
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(fd)
+}
+
+fn start_log(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -1,0 +1,59 @@
+//! Starting our own roles as child processes.
+
+use std::io::Write;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::process::Stdio;
+
+use anyhow::{Context, Result};
+use mirrord_protocol::codec;
+use serde::Serialize;
+use tokio::process::{Child, Command};
+
+use crate::roles::{FIRST_FD, Role};
+
+/// Starts a role with these descriptors as 3, 4, … and these options on its stdin. It leads a
+/// terminal session of its own, so that Ctrl-C ends the program and not what serves it.
+pub fn start(role: Role, fds: &[BorrowedFd<'_>], options: &impl Serialize) -> Result<Child> {
+    let what = || format!("could not start the role {}", role.argument());
+    let options = codec::encode(options)?;
+    let (options_read, options_write) = std::io::pipe().with_context(what)?;
+    let mut command = Command::new(std::env::current_exe().with_context(what)?);
+    command
+        .arg(role.argument())
+        .stdin(Stdio::from(OwnedFd::from(options_read)))
+        // The program's preload is not for us.
+        .env_remove("LD_PRELOAD");
+    let numbers: Vec<i32> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    // SAFETY: between fork and exec only async-signal-safe calls (setsid, fcntl, dup2) are made,
+    // on memory that was allocated before.
+    unsafe {
+        command.pre_exec(move || {
+            rustix::process::setsid()?;
+            arrange(&numbers)
+        });
+    }
+    let child = command.spawn().with_context(what)?;
+    let mut options_write = std::fs::File::from(OwnedFd::from(options_write));
+    options_write.write_all(&options).with_context(what)?;
+    Ok(child)
+}
+
+/// Puts descriptor `numbers[i]` at `FIRST_FD + i`. First to places above all of them, so that no
+/// `dup2` overwrites one that is still needed.
+fn arrange(numbers: &[i32]) -> std::io::Result<()> {
+    let above = FIRST_FD + numbers.len() as i32 + numbers.iter().copied().max().unwrap_or(0);
+    for (index, number) in (0..).zip(numbers) {
+        // SAFETY: plain descriptor calls on our own numbers; the copies close at exec.
+        let copied = unsafe { libc::dup3(*number, above + index, libc::O_CLOEXEC) };
+        if copied < 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
+    for index in 0..numbers.len() as i32 {
+        // SAFETY: as above; dup2 clears the close-on-exec flag of the copy.
+        if unsafe { libc::dup2(above + index, FIRST_FD + index) } < 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}

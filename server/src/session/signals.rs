@@ -1,0 +1,92 @@
+//! Signals that reach `exec` are meant for the program: they are passed on, unless the terminal
+//! already gave them to the whole foreground group.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use anyhow::{Context, Result};
+use tokio::io::unix::AsyncFd;
+
+const PASSED_ON: [i32; 6] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2];
+
+/// The signals that reach us, in order.
+pub struct Signals {
+    fd: AsyncFd<OwnedFd>,
+}
+
+/// One signal.
+#[derive(Debug, Clone, Copy)]
+pub struct Signal {
+    /// Its number.
+    pub number: i32,
+    /// The terminal sent it to every process of the foreground group, the program included.
+    pub from_terminal: bool,
+}
+
+/// Blocks the signals in this thread and all that it starts. To be called while there is only
+/// one. Programs started by `std::process` begin with nothing blocked.
+pub fn block() -> Result<()> {
+    let set = set();
+    // SAFETY: `set` is initialised; no old mask is asked for.
+    let result = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
+    if result != 0 {
+        return Err(io::Error::from_raw_os_error(result)).context("could not block signals");
+    }
+    Ok(())
+}
+
+impl Signals {
+    /// Begins to receive them; [`block`] must have been called.
+    pub fn listen() -> Result<Self> {
+        let set = set();
+        // SAFETY: signalfd(2) on an initialised set; the new descriptor is ours.
+        let fd = unsafe {
+            let number = libc::signalfd(-1, &set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+            if number < 0 {
+                return Err(io::Error::last_os_error()).context("could not listen to signals");
+            }
+            OwnedFd::from_raw_fd(number)
+        };
+        Ok(Signals { fd: AsyncFd::new(fd)? })
+    }
+
+    /// The next one.
+    pub async fn next(&self) -> Result<Signal> {
+        loop {
+            let mut ready = self.fd.readable().await?;
+            if let Ok(read) = ready.try_io(|fd| read(fd.get_ref())) {
+                return read.context("could not read a signal");
+            }
+        }
+    }
+}
+
+fn read(fd: &OwnedFd) -> io::Result<Signal> {
+    let mut info = MaybeUninit::<libc::signalfd_siginfo>::zeroed();
+    let size = std::mem::size_of::<libc::signalfd_siginfo>();
+    // SAFETY: the buffer is as large as the one structure that is read into it.
+    let count = unsafe { libc::read(fd.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+    if count != size as isize {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: signalfd(2) filled the whole structure; zeroes are valid for it anyway.
+    let info = unsafe { info.assume_init() };
+    Ok(Signal {
+        number: info.ssi_signo as i32,
+        from_terminal: info.ssi_code == libc::SI_KERNEL,
+    })
+}
+
+fn set() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the set; the numbers are valid.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for number in PASSED_ON {
+            libc::sigaddset(set.as_mut_ptr(), number);
+        }
+        set.assume_init()
+    }
+}
