@@ -1,0 +1,178 @@
+//! UDP sockets: datagrams as frames, connected or not.
+
+use std::cell::RefCell;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex as QuickMutex, PoisonError};
+use std::time::Duration;
+
+use mirrord_link::{Stream, read_frame, write_frame};
+use mirrord_protocol::control::RemoteError;
+use mirrord_protocol::streams::{Datagram, StreamReply};
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::net::UdpSocket;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::{refuse, remote_error};
+
+/// A socket that nobody used for this long is given back; the session opens another when the
+/// program speaks again. Longer than most protocols' own keep-alive.
+const IDLE: Duration = Duration::from_secs(120);
+/// No datagram is longer (udp(7)).
+const LONGEST: usize = 65_535;
+
+thread_local! {
+    // One for all sockets of this thread: a datagram is copied out before anything waits.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; LONGEST]);
+}
+
+pub(super) async fn serve(
+    peer: Option<SocketAddr>,
+    ipv6: bool,
+    mut stream: Stream,
+) -> io::Result<()> {
+    let socket = match open(peer, ipv6).await {
+        Ok(socket) => socket,
+        Err(error) => {
+            let tried = match peer {
+                Some(peer) => format!("connect a UDP socket to {peer}"),
+                None => "open a UDP socket".to_owned(),
+            };
+            return refuse(stream, remote_error(&error, tried)).await;
+        }
+    };
+    let reply = StreamReply::Connected {
+        local: socket.local_addr().ok(),
+        peer,
+    };
+    write_frame(&mut stream, &reply).await?;
+    let (reader, writer) = tokio::io::split(stream);
+    let association = Association {
+        socket,
+        peer,
+        writer: Mutex::new(writer),
+        used: QuickMutex::new(Instant::now()),
+    };
+    let result = tokio::select! {
+        result = association.from_program(reader) => result,
+        result = association.to_program() => result,
+        () = association.idle() => Ok(()),
+    };
+    // A clean end: what was written before it still arrives.
+    let _ = association.writer.lock().await.shutdown().await;
+    result
+}
+
+async fn open(peer: Option<SocketAddr>, ipv6: bool) -> io::Result<UdpSocket> {
+    let any: SocketAddr = if peer.map_or(ipv6, |peer| peer.is_ipv6()) {
+        (Ipv6Addr::UNSPECIFIED, 0).into()
+    } else {
+        (Ipv4Addr::UNSPECIFIED, 0).into()
+    };
+    let socket = UdpSocket::bind(any).await?;
+    rustix::net::sockopt::set_socket_broadcast(&socket, true)?;
+    if let Some(peer) = peer {
+        socket.connect(peer).await?;
+    }
+    Ok(socket)
+}
+
+struct Association {
+    socket: UdpSocket,
+    peer: Option<SocketAddr>,
+    writer: Mutex<WriteHalf<Stream>>,
+    used: QuickMutex<Instant>,
+}
+
+impl Association {
+    fn used(&self) -> std::sync::MutexGuard<'_, Instant> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn from_program(&self, mut reader: ReadHalf<Stream>) -> io::Result<()> {
+        loop {
+            let (peer, payload) = match read_frame(&mut reader).await {
+                Ok(Datagram::Data { peer, payload }) => (peer, payload),
+                Ok(Datagram::Error(_)) => continue,
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            *self.used() = Instant::now();
+            let mut sent = self.send(peer, &payload).await;
+            if sent.is_err() {
+                // The error may be an earlier datagram's (udp(7): it is reported at the next
+                // call, which then does nothing); it is passed on and this one sent again.
+                self.tell_error(peer, &sent).await?;
+                sent = self.send(peer, &payload).await;
+            }
+            if let Err(error) = sent {
+                tracing::debug!(%error, %peer, "a datagram was not sent");
+            }
+        }
+    }
+
+    async fn send(&self, peer: SocketAddr, payload: &[u8]) -> io::Result<usize> {
+        match self.peer {
+            Some(_) => self.socket.send(payload).await,
+            None => self.socket.send_to(payload, peer).await,
+        }
+    }
+
+    async fn to_program(&self) -> io::Result<()> {
+        loop {
+            self.socket.readable().await?;
+            let received = SCRATCH.with_borrow_mut(|scratch| {
+                let (size, from) = self.socket.try_recv_from(scratch)?;
+                io::Result::Ok((scratch[..size].to_vec(), from))
+            });
+            let datagram = match received {
+                Ok((payload, from)) => Datagram::Data {
+                    peer: from,
+                    payload,
+                },
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => {
+                    let peer = self.peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+                    Datagram::Error(remote_error(&error, format_args!("reach {peer}")))
+                }
+            };
+            *self.used() = Instant::now();
+            self.write(&datagram).await?;
+        }
+    }
+
+    async fn tell_error(&self, peer: SocketAddr, sent: &io::Result<usize>) -> io::Result<()> {
+        let Err(error) = sent else { return Ok(()) };
+        self.write(&Datagram::Error(remote_error(
+            error,
+            format_args!("send to {peer}"),
+        )))
+        .await
+    }
+
+    async fn write(&self, datagram: &Datagram) -> io::Result<()> {
+        let mut writer = self.writer.lock().await;
+        match write_frame(&mut *writer, datagram).await {
+            // Only an IPv6 jumbo of the last few bytes does not fit; it is not cut.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                let error = RemoteError {
+                    errno: libc::EMSGSIZE,
+                    message: error.to_string(),
+                };
+                write_frame(&mut *writer, &Datagram::Error(error)).await
+            }
+            result => result,
+        }
+    }
+
+    async fn idle(&self) {
+        loop {
+            let until = *self.used() + IDLE;
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
