@@ -1,0 +1,140 @@
+//! Giving the listener to the supervisor over its Unix socket.
+//!
+//! The order matters: connect, install, then give. `connect(2)` is a listed call, and after the
+//! filter is on nobody answers it until the listener has arrived.
+
+use std::mem;
+
+use crate::sys::{self, Errno};
+
+/// What the supervisor answers when it serves the listener.
+pub const ACCEPTED: u8 = b'k';
+
+/// A connected socket to the supervisor; closed when dropped.
+pub struct Supervisor {
+    socket: i32,
+}
+
+impl Supervisor {
+    /// Connects to a supervisor by its socket's path, with a NUL at its end or without.
+    pub fn connect(path: &[u8]) -> Result<Supervisor, Errno> {
+        let path = path.split(|b| *b == 0).next().unwrap_or_default();
+        // SAFETY: all zeros is a valid sockaddr_un.
+        let mut address: libc::sockaddr_un = unsafe { mem::zeroed() };
+        address.sun_family = libc::AF_UNIX as u16;
+        // One byte stays zero as the end of the path (unix(7)).
+        if path.is_empty() || path.len() >= address.sun_path.len() {
+            return Err(Errno(libc::ENAMETOOLONG));
+        }
+        for (to, from) in address.sun_path.iter_mut().zip(path) {
+            *to = *from as libc::c_char;
+        }
+        let kind = (libc::SOCK_STREAM | libc::SOCK_CLOEXEC) as u64;
+        // SAFETY: makes a descriptor, touches no memory.
+        let socket =
+            unsafe { sys::call(libc::SYS_socket, [libc::AF_UNIX as u64, kind, 0, 0, 0, 0]) }?;
+        let supervisor = Supervisor {
+            socket: socket as i32,
+        };
+        let size = mem::size_of_val(&address) as u64;
+        let args = [socket, &raw const address as u64, size, 0, 0, 0];
+        // SAFETY: the address lives through the call.
+        unsafe { sys::call(libc::SYS_connect, args) }?;
+        Ok(supervisor)
+    }
+
+    /// Lets the supervisor read this process's memory where Yama restricts it
+    /// (`ptrace_scope` 1): it, or the session that is its parent, listens on the socket.
+    pub fn permit(&self) {
+        let mut peer = libc::ucred {
+            pid: 0,
+            uid: 0,
+            gid: 0,
+        };
+        let mut size = mem::size_of_val(&peer) as libc::socklen_t;
+        let args = [
+            self.socket as u64,
+            libc::SOL_SOCKET as u64,
+            libc::SO_PEERCRED as u64,
+            &raw mut peer as u64,
+            &raw mut size as u64,
+            0,
+        ];
+        // SAFETY: the kernel writes at most `size` bytes to `peer`, and then `size` itself.
+        let known = unsafe { sys::call(libc::SYS_getsockopt, args) };
+        let who = if known.is_ok() && peer.pid > 0 {
+            peer.pid as u64
+        } else {
+            u64::MAX
+        };
+        // SAFETY: permits another process to look at this one. EINVAL without Yama.
+        let _ = unsafe {
+            sys::call(
+                libc::SYS_prctl,
+                [libc::PR_SET_PTRACER as u64, who, 0, 0, 0, 0],
+            )
+        };
+    }
+
+    /// Sends the listener and waits until it is served.
+    pub fn hand_over(&self, listener: i32) -> Result<(), Errno> {
+        /// One byte, for a stream socket carries no descriptors without data, beside one
+        /// descriptor in a buffer with a header's alignment.
+        #[repr(C)]
+        struct Rights {
+            header: libc::cmsghdr,
+            fd: i32,
+            padding: i32,
+        }
+        let mut byte = 0u8;
+        let mut vector = libc::iovec {
+            iov_base: (&raw mut byte).cast(),
+            iov_len: 1,
+        };
+        // SAFETY: all zeros are valid for both structures.
+        let (mut rights, mut message): (Rights, libc::msghdr) =
+            unsafe { (mem::zeroed(), mem::zeroed()) };
+        rights.header.cmsg_level = libc::SOL_SOCKET;
+        rights.header.cmsg_type = libc::SCM_RIGHTS;
+        rights.header.cmsg_len = (mem::offset_of!(Rights, fd) + mem::size_of::<i32>()) as _;
+        rights.fd = listener;
+        message.msg_iov = &raw mut vector;
+        message.msg_iovlen = 1;
+        message.msg_control = (&raw mut rights).cast();
+        message.msg_controllen = mem::size_of::<Rights>() as _;
+        let flags = libc::MSG_NOSIGNAL as u64;
+        let args = [
+            self.socket as u64,
+            &raw const message as u64,
+            flags,
+            0,
+            0,
+            0,
+        ];
+        // SAFETY: everything that the message points to lives through the call.
+        retry(|| unsafe { sys::call(libc::SYS_sendmsg, args) })?;
+        let args = [self.socket as u64, &raw mut byte as u64, 1, 0, 0, 0];
+        // SAFETY: one byte is read into one byte.
+        let got = retry(|| unsafe { sys::call(libc::SYS_read, args) })?;
+        if got == 1 && byte == ACCEPTED {
+            Ok(())
+        } else {
+            Err(Errno(libc::ECONNRESET))
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        sys::close(self.socket);
+    }
+}
+
+fn retry(mut call: impl FnMut() -> Result<u64, Errno>) -> Result<u64, Errno> {
+    loop {
+        match call() {
+            Err(Errno(libc::EINTR)) => {}
+            done => return done,
+        }
+    }
+}
