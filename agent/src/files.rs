@@ -19,7 +19,7 @@ mod xattr;
 use std::{
     os::fd::{AsRawFd, OwnedFd},
     sync::{
-        Arc, Mutex, PoisonError, Weak,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -43,8 +43,6 @@ use nodes::{Node, Nodes};
 use output::Output;
 use pool::Pool;
 use rights::{Assumed, Rights};
-
-use crate::target::Target;
 
 /// Threads of one link; more calls than that wait for each other.
 const THREADS: usize = 12;
@@ -187,22 +185,8 @@ struct Job {
     payload_at: usize,
 }
 
-/// Answers the calls of one link of a target's session until it closes. All links of a target
-/// share their nodes.
-pub async fn serve(sender: MessageSender, receiver: MessageReceiver, target: Arc<Target>) {
-    // Dropping the link fails the calls that wait on it, and the file server tells the user.
-    match shared(&target) {
-        Ok(files) => {
-            if let Err(error) = serve_link(sender, receiver, files).await {
-                tracing::warn!(%error, "a link for file calls ended");
-            }
-        }
-        Err(error) => tracing::error!("no file calls can be served: {error:#}"),
-    }
-}
-
 /// Answers the calls of one link until it closes.
-pub async fn serve_link(
+pub async fn serve(
     mut sender: MessageSender,
     mut receiver: MessageReceiver,
     files: Arc<Files>,
@@ -232,40 +216,6 @@ pub async fn serve_link(
         result = read => result,
         result = write => result,
     }
-}
-
-/// The files of a target, the same for all its links.
-fn shared(target: &Arc<Target>) -> anyhow::Result<Arc<Files>> {
-    static SHARED: Mutex<Vec<(Weak<Target>, Weak<Files>)>> = Mutex::new(Vec::new());
-    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-    shared.retain(|(target, files)| target.strong_count() > 0 && files.strong_count() > 0);
-    let known = shared
-        .iter()
-        .find(|(known, _)| known.as_ptr() == Arc::as_ptr(target));
-    if let Some(files) = known.and_then(|(_, files)| files.upgrade()) {
-        return Ok(files);
-    }
-    let root = target
-        .root
-        .try_clone()
-        .context("could not duplicate the target's root")?;
-    let files = Files::new(
-        root,
-        target.creds.clone(),
-        effective_capabilities(target.pid)?,
-    )?;
-    shared.push((Arc::downgrade(target), Arc::downgrade(&files)));
-    Ok(files)
-}
-
-/// `CapEff` of proc_pid_status(5).
-fn effective_capabilities(pid: i32) -> anyhow::Result<u64> {
-    let path = format!("/proc/{pid}/status");
-    let status = std::fs::read_to_string(&path)
-        .with_context(|| format!("could not read {path} (has the target ended?)"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    line.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok())
-        .with_context(|| format!("{path} tells no effective capabilities (CapEff)"))
 }
 
 async fn accept(
