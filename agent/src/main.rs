@@ -1,3 +1,57 @@
-//! (see docs/architecture.md)
+//! `mirrord-agent`: see the library for what it does. This file only orders the start: arguments,
+//! listener, namespaces, then the runtime, because namespaces are entered before any thread is.
 
-fn main() {}
+use std::{io::Write, process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use clap::Parser;
+use mirrord_agent::{args::Args, listener::Listener, serve, target::Doors};
+use mirrord_link::AgentIdentity;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(&args.log))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    match run(&args) {
+        Ok(reason) => {
+            tracing::info!(%reason, "the agent ended");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            // The provider shows this line to the user.
+            eprintln!("mirrord-agent: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<String> {
+    let version = env!("CARGO_PKG_VERSION");
+    let identity = AgentIdentity::new(&args.session_key, version)?;
+    let doors = Doors::open(args.target_pid)?;
+    let listener = Listener::bind(&args.listen)?;
+    doors.enter()?;
+    let target = Arc::new(doors.look_around()?);
+    // One thread for links and network: fewer wake-ups, and the target's processors are not ours.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("could not start the event loop (epoll_create1, eventfd)")?;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(
+        stdout,
+        "mirrord-agent {version} fingerprint {} listening {}",
+        identity.fingerprint(),
+        listener.endpoint()
+    )
+    .and_then(|()| stdout.flush())
+    .context("could not print the fingerprint on standard output, where the session reads it")?;
+    drop(stdout);
+    let reason = runtime.block_on(serve::run(listener, identity, target, args.grace()))?;
+    // File calls that hang in the target's file systems must not keep the process.
+    runtime.shutdown_background();
+    Ok(reason.to_string())
+}

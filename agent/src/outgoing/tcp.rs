@@ -21,7 +21,7 @@ pub(super) async fn serve(to: SocketAddr, mut stream: Stream) -> io::Result<()> 
         Err(error) => {
             return refuse(
                 stream,
-                remote_error(&error, format_args!("connect to {to}")),
+                remote_error(&error, format!("connect to {to}")),
             )
             .await;
         }

@@ -134,7 +134,7 @@ impl Association {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
                     let peer = self.peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
-                    Datagram::Error(remote_error(&error, format_args!("reach {peer}")))
+                    Datagram::Error(remote_error(&error, format!("reach {peer}")))
                 }
             };
             *self.used() = Instant::now();
@@ -146,7 +146,7 @@ impl Association {
         let Err(error) = sent else { return Ok(()) };
         self.write(&Datagram::Error(remote_error(
             error,
-            format_args!("send to {peer}"),
+            format!("send to {peer}"),
         )))
         .await
     }

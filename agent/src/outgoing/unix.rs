@@ -34,7 +34,7 @@ pub(super) async fn serve(
         Err(error) => {
             return refuse(
                 stream,
-                remote_error(&error, format_args!("connect to {shown}")),
+                remote_error(&error, format!("connect to {shown}")),
             )
             .await;
         }

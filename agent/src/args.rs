@@ -1,0 +1,34 @@
+//! The agent's command line.
+
+use std::time::Duration;
+
+use clap::Parser;
+use mirrord_link::Endpoint;
+
+/// Works inside a target's namespaces for one session; started by a provider, not by hand.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "mirrord-agent", version)]
+pub struct Args {
+    /// Process whose namespaces, files and environment are served.
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
+    pub target_pid: i32,
+    /// Where the session connects: unix:/absolute/path or tcp:ADDRESS:PORT (port 0: any).
+    #[arg(long, value_name = "ENDPOINT")]
+    pub listen: Endpoint,
+    /// The session's public key; nobody else is served.
+    #[arg(long, value_name = "HEX")]
+    pub session_key: String,
+    /// How long the agent waits for the session to come back after its control link was lost.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub grace_ms: u64,
+    /// What is logged to standard error: error, warn, info, debug, trace.
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    pub log: String,
+}
+
+impl Args {
+    /// See `--grace-ms`.
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace_ms)
+    }
+}
