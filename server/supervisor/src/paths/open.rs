@@ -1,0 +1,202 @@
+//! `open`, `openat`, `openat2` and `creat`.
+//!
+//! The mount's opens send no message, so nothing there refuses what the pod would refuse: the
+//! access bits that the agent brought decide, in the order in which the kernel checks
+//! (`do_open` and `may_open` in fs/namei.c).
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use mirrord_files::{Found, Walked, Want, allow};
+
+use super::{
+    decide::Target,
+    job::{Job, give},
+    pod::Question,
+    request::opens_for_writing,
+    sys::{self, Errno},
+};
+use crate::call::{Cancelled, Outcome};
+
+const CREAT: u64 = libc::O_CREAT as u64;
+const EXCL: u64 = libc::O_EXCL as u64;
+const TRUNC: u64 = libc::O_TRUNC as u64;
+const PATH: u64 = libc::O_PATH as u64;
+const DIRECTORY: u64 = libc::O_DIRECTORY as u64;
+const TMPFILE: u64 = (libc::O_TMPFILE & !libc::O_DIRECTORY) as u64;
+/// Only an owner may ask for it, which the mount cannot tell; the pod's access times do not
+/// depend on it.
+const NOATIME: u64 = libc::O_NOATIME as u64;
+
+impl Job {
+    pub(crate) fn quick_open(
+        &self,
+        walked: &Walked,
+        path: &[u8],
+        flags: u64,
+        resolve: u64,
+    ) -> Option<Outcome> {
+        let found = match &walked.found {
+            Ok(found) => found,
+            Err(_) if flags & CREAT != 0 => return None,
+            Err(errno) => return Some(Outcome::errno(*errno)),
+        };
+        if let Err(errno) = check(found, flags) {
+            return is_special(found)
+                .then_some(())
+                .map_or(Some(Outcome::errno(errno)), |()| None);
+        }
+        // What makes or cuts a file is never in a cache.
+        if flags & (CREAT | TRUNC | TMPFILE) != 0 {
+            return None;
+        }
+        let path = if resolve == 0 { &found.path } else { path };
+        let fd = self
+            .tree_if_mounted()?
+            .open(path, flags & !NOATIME, 0, resolve | sys::CACHED);
+        let fd = fd.ok()?;
+        self.note_writing(&fd, flags);
+        Some(give(fd, flags))
+    }
+
+    pub(crate) fn open(
+        &self,
+        cancelled: &Cancelled,
+        flags: u64,
+        mode: u32,
+        resolve: u64,
+    ) -> Errno<Outcome> {
+        let path = self.path()?;
+        let mode = mode & !self.umask;
+        if let Target::Local(_) = self.target {
+            return Ok(give(self.tree()?.open(path, flags, mode, resolve)?, flags));
+        }
+        let want = if flags & DIRECTORY != 0 {
+            Want::List
+        } else {
+            Want::Data
+        };
+        let want = if flags & (PATH | TRUNC | TMPFILE) != 0 {
+            Want::Attr
+        } else {
+            want
+        };
+        let walked = self.walk(cancelled, want)?;
+        let path = match &walked.found {
+            Ok(found) => {
+                if let Err(errno) = check(found, flags) {
+                    self.explain_special(found);
+                    return Err(errno);
+                }
+                if resolve == 0 {
+                    found.path.as_slice()
+                } else {
+                    path
+                }
+            }
+            Err(libc::ENOENT) if flags & CREAT != 0 => path,
+            Err(errno) => return Err(*errno),
+        };
+        let Some(tree) = self.tree_if_mounted() else {
+            return self.open_snapshot(cancelled, path, &walked, flags);
+        };
+        let opened = tree.open(path, flags & !NOATIME, mode, resolve);
+        if flags & (CREAT | TRUNC | TMPFILE) != 0 {
+            self.shared.facts.changed(self.path()?);
+        }
+        let fd = opened?;
+        self.note_writing(&fd, flags);
+        Ok(give(fd, flags))
+    }
+
+    /// Without a mount a file is read whole.
+    fn open_snapshot(
+        &self,
+        cancelled: &Cancelled,
+        path: &[u8],
+        walked: &Walked,
+        flags: u64,
+    ) -> Errno<Outcome> {
+        let regular = walked
+            .found
+            .as_ref()
+            .is_ok_and(|f| f.kind() == libc::S_IFREG);
+        if !regular || opens_for_writing(flags) || flags & PATH != 0 {
+            return self.tree().map(|_| Outcome::errno(libc::EOPNOTSUPP));
+        }
+        let creds = self.creds.as_ref();
+        let question = Question {
+            path,
+            follow: true,
+            want: Want::Attr,
+            creds,
+            cancelled: cancelled.fd(),
+        };
+        Ok(give(self.shared.pod.snapshot(&question)?, flags))
+    }
+
+    /// Attributes of a file that a program writes to change without a look-up: from now on they
+    /// are asked of the file server, not of the kernel's cache.
+    fn note_writing(&self, fd: &OwnedFd, flags: u64) {
+        if opens_for_writing(flags)
+            && let Ok(stat) = sys::stat_bytes(fd.as_fd(), libc::AT_STATX_DONT_SYNC)
+        {
+            self.shared.written.insert(sys::inode_of(&stat));
+        }
+    }
+
+    fn explain_special(&self, found: &Found) {
+        if is_special(found) {
+            let path = String::from_utf8_lossy(&found.path);
+            self.shared.notice(format!(
+                "{path} in the pod is a device or a pipe, which cannot be opened from outside; \
+                 list it under feature.fs.local if the one on this machine will do"
+            ));
+        }
+    }
+}
+
+/// Opening these would reach this machine's device or pipe, not the pod's.
+fn is_special(found: &Found) -> bool {
+    matches!(found.kind(), libc::S_IFIFO | libc::S_IFCHR | libc::S_IFBLK)
+}
+
+/// What the kernel would refuse, with the pod's access bits.
+fn check(found: &Found, flags: u64) -> Errno<()> {
+    let kind = found.kind();
+    if flags & (CREAT | EXCL) == CREAT | EXCL && flags & PATH == 0 {
+        return Err(libc::EEXIST);
+    }
+    if flags & DIRECTORY != 0 && kind != libc::S_IFDIR {
+        return Err(libc::ENOTDIR);
+    }
+    if flags & PATH != 0 {
+        return Ok(());
+    }
+    let access = flags as i32 & libc::O_ACCMODE;
+    let writes = access != libc::O_RDONLY || flags & TRUNC != 0;
+    match kind {
+        libc::S_IFLNK => return Err(libc::ELOOP),
+        libc::S_IFDIR if flags & CREAT != 0 => return Err(libc::EISDIR),
+        libc::S_IFDIR if writes && flags & TMPFILE == 0 => return Err(libc::EISDIR),
+        _ => {}
+    }
+    let mut needed = if access == libc::O_WRONLY {
+        0
+    } else {
+        allow::READ
+    };
+    if writes {
+        needed |= allow::WRITE;
+    }
+    if flags & TMPFILE != 0 {
+        needed = allow::WRITE | allow::EXECUTE;
+    }
+    if found.allowed & needed != needed {
+        return Err(libc::EACCES);
+    }
+    match kind {
+        libc::S_IFSOCK => Err(libc::ENXIO),
+        libc::S_IFIFO | libc::S_IFCHR | libc::S_IFBLK => Err(libc::EOPNOTSUPP),
+        _ => Ok(()),
+    }
+}

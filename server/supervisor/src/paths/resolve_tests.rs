@@ -1,0 +1,1 @@
+//! Table of names and where they lead.
