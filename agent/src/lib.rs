@@ -16,6 +16,7 @@ pub mod incoming;
 pub mod lifecycle;
 pub mod listener;
 pub mod outgoing;
+pub mod readiness;
 pub mod resolve;
 pub mod serve;
 pub mod target;

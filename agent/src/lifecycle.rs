@@ -3,9 +3,11 @@
 use std::{fmt, io, os::fd::BorrowedFd, time::Duration};
 
 use tokio::{
-    io::{Interest, unix::AsyncFd},
+    io::Interest,
     signal::unix::{SignalKind, signal},
 };
+
+use crate::readiness::register;
 
 /// The end of an agent, for its log and for the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl fmt::Display for End {
 /// Completes when the process behind a pidfd has ended.
 pub async fn wait_for_exit(pidfd: BorrowedFd<'_>) -> io::Result<()> {
     // A pidfd is readable once its process is a zombie or gone (pidfd_open(2)).
-    let pidfd = AsyncFd::register_with_interest(pidfd.try_clone_to_owned()?, Interest::READABLE)?;
+    let pidfd = register(pidfd.try_clone_to_owned()?, Interest::READABLE)?;
     let _readable = pidfd.readable().await?;
     Ok(())
 }
