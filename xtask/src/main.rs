@@ -1,5 +1,6 @@
 //! Everything that is built, tried, tested and measured here: `cargo xtask …`.
 
+mod bench;
 mod build;
 mod command;
 mod demo;
@@ -26,6 +27,15 @@ enum Command {
     },
     /// Build everything and run the demo.
     Demo,
+    /// Measure against the plain program and a bare chain of relays, in one run.
+    Bench {
+        /// Also write the figures to FILE, as a JSON list.
+        #[arg(long, value_name = "FILE")]
+        json: Option<std::path::PathBuf>,
+        /// Only operations whose name contains this.
+        #[arg(long, default_value = "")]
+        only: String,
+    },
     /// Run the tests: all stages, or those named (lint, unit, sandbox).
     Test {
         /// Stages.
@@ -40,6 +50,7 @@ fn main() -> anyhow::Result<()> {
             println!("{}", folder.display());
         }
         Command::Demo => demo::run()?,
+        Command::Bench { json, only } => bench::run(json.as_deref(), &only)?,
         Command::Test { stages } => {
             if !test::run(&stages)? {
                 std::process::exit(1);
