@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use mirrord_protocol::control::AddressPair;
+use mirrord_protocol::local::Ticket;
 
 mod shared;
 use shared::Shared;
@@ -46,6 +47,17 @@ const SIZE: usize = ENTRIES * WORDS * size_of::<u64>();
 /// descriptor with [`PeerTable::from_fd`].
 pub struct PeerTable {
     shared: Shared,
+}
+
+/// The tag of an outgoing relay's entries. Its low half is the port of the session's end, so that
+/// an entry left behind is not taken for a later socket on the same port that we never touched.
+pub fn relay_tag(ticket: Ticket, via: SocketAddr) -> u64 {
+    ticket << 16 | u64::from(via.port())
+}
+
+/// Whether a tag made by [`relay_tag`] can belong to a socket whose peer is `via`.
+pub fn tag_fits(tag: u64, via: SocketAddr) -> bool {
+    tag & 0xffff == u64::from(via.port())
 }
 
 /// One entry is a sequence word (odd while it is being written) and seven words of content.
