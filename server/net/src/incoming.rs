@@ -1,1 +1,271 @@
 //! Clients of the pod's ports, handed to the program's own listeners.
+//!
+//! The agent opens a stream for each connection; here it becomes a loopback connection to the
+//! port that the program really listens on. Before that connects, the real addresses are entered
+//! in the [`PeerTable`], so that `accept` and `getpeername` show the client from the first
+//! moment. When the program does not listen any more, the agent is told before it has let go of
+//! a byte, and the owner of this value is told to give the port back.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mirrord_link::{RelaySocket, Stream, read_frame, relay, write_frame};
+use mirrord_protocol::control::{AddressPair, IncomingMode, RemoteError};
+use mirrord_protocol::event::EventKind;
+use mirrord_protocol::streams::{StreamHeader, StreamReply};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, watch};
+
+use crate::peers::{Kind, PeerTable};
+
+mod copy;
+mod dial;
+
+/// A connection can come before the answer to its subscription, which rides on another link.
+const SUBSCRIPTION_TIME: Duration = Duration::from_secs(5);
+
+/// How long real addresses are kept after a connection's end, for a program that asks late about
+/// a connection that was reset.
+const ADDRESSES_KEPT: Duration = Duration::from_secs(2);
+
+/// What the owner is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum IncomingNews {
+    /// For the user.
+    Event(EventKind),
+    /// Nothing listens at the subscription's local address any more; it is forgotten here, and
+    /// the agent should give the port back.
+    ListenerGone {
+        /// Which.
+        subscription: u64,
+        /// Its port in the pod.
+        port: u16,
+    },
+}
+
+/// The local ends of taken ports.
+#[derive(Clone)]
+pub struct IncomingRelays {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    peers: Arc<PeerTable>,
+    news_tx: mpsc::Sender<IncomingNews>,
+    listeners: watch::Sender<HashMap<u64, Listener>>,
+    last_tag: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Listener {
+    port: u16,
+    address: SocketAddr,
+}
+
+impl IncomingRelays {
+    /// No port is taken yet. Slow reading of `news_tx` slows down new connections.
+    pub fn new(peers: Arc<PeerTable>, news_tx: mpsc::Sender<IncomingNews>) -> Self {
+        IncomingRelays {
+            shared: Arc::new(Shared {
+                peers,
+                news_tx,
+                listeners: watch::Sender::default(),
+                last_tag: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    /// Connections of this subscription (the agent's number) go to `listener`, the address that
+    /// the program's socket is really bound to.
+    pub fn subscribe(&self, subscription: u64, port: u16, listener: SocketAddr) {
+        let address = listener;
+        self.shared.listeners.send_modify(|listeners| {
+            listeners.insert(subscription, Listener { port, address });
+        });
+    }
+
+    /// New connections of this subscription go back to the pod; those that stand go on.
+    pub fn forget(&self, subscription: u64) {
+        self.shared.listeners.send_modify(|listeners| {
+            listeners.remove(&subscription);
+        });
+    }
+
+    /// The subscription of a pod's port, if there is one.
+    pub fn subscription(&self, port: u16) -> Option<u64> {
+        let listeners = self.shared.listeners.borrow();
+        let found = listeners.iter().find(|(_, listener)| listener.port == port);
+        found.map(|(&subscription, _)| subscription)
+    }
+
+    /// Serves a stream that the agent opened, until both its sides are done. Streams of another
+    /// kind are an error: the agent opens none.
+    pub async fn serve(&self, header: StreamHeader, stream: Stream) -> io::Result<()> {
+        let StreamHeader::Incoming {
+            subscription,
+            mode,
+            addresses,
+        } = header
+        else {
+            let text = format!("the agent opened a stream that only a session opens: {header:?}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+        };
+        let shared = &self.shared;
+        let Some(listener) = shared.listener(subscription).await else {
+            let text = format!("port {} is not taken any more", addresses.server.port());
+            return refuse(stream, mode, libc::ECONNREFUSED, text).await;
+        };
+        let announced = shared.announcement(addresses);
+        let socket = match dial::dial(listener.address, addresses.client, &announced).await {
+            Ok(socket) => socket,
+            Err(error) => {
+                if error.kind() == io::ErrorKind::ConnectionRefused {
+                    shared.listener_gone(subscription, listener.port).await;
+                }
+                let errno = error.raw_os_error().unwrap_or(libc::ETIMEDOUT);
+                let text = format!(
+                    "the local program did not take a connection at {}: {error}",
+                    listener.address
+                );
+                return refuse(stream, mode, errno, text).await;
+            }
+        };
+        shared.arrived(listener.port, mode, addresses).await;
+        let result = match mode {
+            IncomingMode::Steal => serve_stolen(socket, stream).await,
+            IncomingMode::Mirror => copy::copy(socket, stream).await,
+        };
+        announced.end();
+        result
+    }
+}
+
+async fn serve_stolen(socket: TcpStream, mut stream: Stream) -> io::Result<()> {
+    let reply = StreamReply::Connected {
+        local: socket.local_addr().ok(),
+        peer: socket.peer_addr().ok(),
+    };
+    if let Err(error) = write_frame(&mut stream, &reply).await {
+        socket.reset_on_close();
+        return Err(error);
+    }
+    relay(socket, stream).await
+}
+
+/// Tells the agent that nobody takes this connection.
+async fn refuse(
+    mut stream: Stream,
+    mode: IncomingMode,
+    errno: i32,
+    message: String,
+) -> io::Result<()> {
+    if mode == IncomingMode::Steal {
+        let reply = StreamReply::Failed(RemoteError {
+            errno,
+            message: message.clone(),
+        });
+        write_frame(&mut stream, &reply).await?;
+        tokio::io::AsyncWriteExt::shutdown(&mut stream).await?;
+        // The agent resets the stream when it has read the reply; what comes before is not ours.
+        let end: io::Result<StreamReply> = read_frame(&mut stream).await;
+        drop(end);
+    }
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, message))
+}
+
+impl Shared {
+    async fn listener(&self, subscription: u64) -> Option<Listener> {
+        let mut listeners = self.listeners.subscribe();
+        let known = listeners.wait_for(|listeners| listeners.contains_key(&subscription));
+        let known = tokio::time::timeout(SUBSCRIPTION_TIME, known)
+            .await
+            .ok()?
+            .ok()?;
+        known.get(&subscription).copied()
+    }
+
+    fn announcement(self: &Arc<Self>, addresses: AddressPair) -> Announcement {
+        Announcement {
+            shared: self.clone(),
+            addresses,
+            tag: self.last_tag.fetch_add(1, Ordering::Relaxed) + 1,
+            entered: std::sync::Mutex::default(),
+        }
+    }
+
+    async fn listener_gone(&self, subscription: u64, port: u16) {
+        let known = self
+            .listeners
+            .send_if_modified(|listeners| listeners.remove(&subscription).is_some());
+        if known {
+            self.tell(IncomingNews::ListenerGone { subscription, port })
+                .await;
+        }
+    }
+
+    async fn arrived(&self, port: u16, mode: IncomingMode, addresses: AddressPair) {
+        let mode = match mode {
+            IncomingMode::Steal => "steal",
+            IncomingMode::Mirror => "mirror",
+        };
+        self.tell(IncomingNews::Event(EventKind::Incoming {
+            port,
+            mode: mode.to_owned(),
+            client: addresses.client,
+        }))
+        .await;
+    }
+
+    async fn tell(&self, news: IncomingNews) {
+        if self.news_tx.send(news).await.is_err() {
+            tracing::debug!("news of an incoming connection came after the session's end");
+        }
+    }
+}
+
+/// Real addresses in the peer table, for as long as a connection stands and a little longer.
+struct Announcement {
+    shared: Arc<Shared>,
+    addresses: AddressPair,
+    tag: u64,
+    entered: std::sync::Mutex<Vec<SocketAddr>>,
+}
+
+impl Announcement {
+    /// Enters them under the session's end of a connection that is about to be made.
+    fn enter(&self, local: SocketAddr) {
+        let table = &self.shared.peers;
+        table.enter(Kind::Incoming, local, self.addresses, self.tag);
+        self.entered().push(local);
+    }
+
+    /// The connection is over.
+    fn end(self) {
+        tokio::spawn(async move {
+            tokio::time::sleep(ADDRESSES_KEPT).await;
+            drop(self);
+        });
+    }
+
+    fn entered(&self) -> std::sync::MutexGuard<'_, Vec<SocketAddr>> {
+        self.entered
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Drop for Announcement {
+    fn drop(&mut self) {
+        // With its tag: the port's next user keeps its own entry.
+        for local in self.entered().drain(..) {
+            self.shared.peers.remove(Kind::Incoming, local, self.tag);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
