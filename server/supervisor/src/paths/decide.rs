@@ -7,12 +7,12 @@
 use std::os::fd::AsFd;
 
 use mirrord_protocol::event::{EventKind, Place as Side};
-use mirrord_rules::{Access, PathPlace, Rules};
+use mirrord_rules::{Access, PathPlace, Rule, Rules};
 
 use super::{
     Shared,
     request::{At, Kind, Request},
-    resolve::{Base, BaseKind, Found, Place, View, join, resolve},
+    resolve::{Base, BaseKind, Found, Place, View, is_own_process, join, resolve},
     sys::{self, Errno},
 };
 use crate::tracee::Tracee;
@@ -117,7 +117,7 @@ impl Shared {
         let decision = self.rules.path(name, access);
         match decision.place {
             PathPlace::NotFound => {
-                self.report(tracee, request, name, Some(Side::NotFound));
+                self.report(tracee, request, name, Some((Side::NotFound, decision.rule)));
                 Target::Missing
             }
             PathPlace::Mapped => {
@@ -132,11 +132,11 @@ impl Shared {
                     PathPlace::Remote { .. } => (Side::Remote, Target::Pod(mapped.clone())),
                     _ => (Side::Local, Target::Local(mapped.clone())),
                 };
-                self.report(tracee, request, &mapped, Some(side));
+                self.report(tracee, request, &mapped, Some((side, decision.rule)));
                 target
             }
             _ => {
-                self.report(tracee, request, name, Some(Side::Remote));
+                self.report(tracee, request, name, Some((Side::Remote, decision.rule)));
                 Target::Pod(raw)
             }
         }
@@ -246,25 +246,38 @@ impl Shared {
         path
     }
 
-    /// Tells the session, when somebody listens. `side`: other than simply local.
-    fn report(&self, tracee: &Tracee, request: &Request, path: &[u8], side: Option<Side>) {
+    /// Tells the session, when somebody listens. `ruled`: other than simply local, and why.
+    fn report(
+        &self,
+        tracee: &Tracee,
+        request: &Request,
+        path: &[u8],
+        ruled: Option<(Side, Rule<'_>)>,
+    ) {
         if !self.events.wanted() {
             return;
         }
-        let rule = match side {
-            None if !mirrord_rules::is_plain(path) => "relative to a local folder".to_owned(),
-            None if super::resolve::is_own_process(path) => "the calling process".to_owned(),
-            _ => self
-                .rules
-                .path(name_of(path), request.kind.access())
-                .rule
-                .to_string(),
+        let (place, rule) = match ruled {
+            Some((side, rule)) => (side, rule.to_string()),
+            None if is_own_process(path) => (Side::Local, "the calling process".to_owned()),
+            None if !mirrord_rules::is_plain(name_of(path)) => {
+                (Side::Local, "relative to a local folder".to_owned())
+            }
+            None => {
+                let decision = self.rules.path(name_of(path), request.kind.access());
+                match decision.place {
+                    PathPlace::Local | PathPlace::LocalTrusted => {
+                        (Side::Local, decision.rule.to_string())
+                    }
+                    _ => (Side::Local, "relative to a local folder".to_owned()),
+                }
+            }
         };
         self.events.emit(EventKind::File {
             pid: tracee.tid(),
             call: request.name.to_owned(),
             path: String::from_utf8_lossy(path).into_owned(),
-            place: side.unwrap_or(Side::Local),
+            place,
             rule,
         });
     }
