@@ -72,11 +72,27 @@ pub enum FromSupervisor {
         bound: SocketAddr,
     },
     /// Something to tell the user; bounded, so some may be missing.
-    Event(EventKind),
+    Event(#[serde(with = "as_json")] EventKind),
     /// Events that were thrown away since the last one.
     EventsDropped(u64),
     /// The last supervised process is gone.
     Idle,
+}
+
+/// Events are tagged for JSON readers (`"kind": …`), a form that postcard cannot read back, so
+/// they travel as the JSON text that they end as anyway.
+mod as_json {
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    use crate::event::EventKind;
+
+    pub fn serialize<S: Serializer>(event: &EventKind, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&serde_json::to_string(event).map_err(ser::Error::custom)?)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<EventKind, D::Error> {
+        serde_json::from_str(&String::deserialize(from)?).map_err(de::Error::custom)
+    }
 }
 
 /// The loopback a relay must listen on, by the program's socket family.
@@ -131,4 +147,18 @@ pub struct Relay {
     pub local: Option<SocketAddr>,
     /// What `getpeername(2)` shall say.
     pub peer: Option<SocketAddr>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    #[test]
+    fn events_survive_the_way_to_the_session() {
+        let event = EventKind::Notice { level: "warn".into(), text: "so \"it\" is".into() };
+        let message = FromSupervisor::Event(event);
+        let bytes = codec::encode(&message).unwrap();
+        assert_eq!(codec::decode::<FromSupervisor>(&bytes).unwrap(), message);
+    }
 }
