@@ -5,7 +5,7 @@
 //! the kernel itself: the core does both, so that a call that a signal interrupted can be
 //! answered again from the same outcome and nothing is done twice.
 
-use std::os::fd::OwnedFd;
+use std::{os::fd::OwnedFd, sync::Arc};
 
 /// One notified call (seccomp_unotify(2)). `tid` is the caller's thread id as we see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,18 +40,22 @@ pub enum Plan {
 /// Tells running work that nobody waits for it any more. `fd` becomes readable then, so that work
 /// can poll it beside what it waits for.
 pub struct Cancelled {
-    event: OwnedFd,
+    event: Arc<OwnedFd>,
 }
 
 impl Cancelled {
     /// Makes a token around an `eventfd(2)` that the core will write to.
     pub fn new(event: OwnedFd) -> Self {
+        Cancelled::shared(Arc::new(event))
+    }
+
+    pub(crate) fn shared(event: Arc<OwnedFd>) -> Self {
         Cancelled { event }
     }
 
     /// The descriptor to poll for reading.
     pub fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        std::os::fd::AsFd::as_fd(&self.event)
+        std::os::fd::AsFd::as_fd(&*self.event)
     }
 }
 
@@ -101,6 +105,12 @@ pub enum Value {
 impl Default for Value {
     fn default() -> Self {
         Value::Number(0)
+    }
+}
+
+impl From<Value> for Outcome {
+    fn from(value: Value) -> Self {
+        Outcome { value, ..Outcome::default() }
     }
 }
 

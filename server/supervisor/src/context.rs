@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use crate::session_link::SessionLink;
+use crate::{session_link::SessionLink, shared_table::SharedTable};
 
 /// The shared parts. Cheap to clone.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ pub struct Context {
     /// Counts the workers of this session (a worker that crashed is replaced); peers of the
     /// inherited sockets can tell late answers to a predecessor by it.
     pub generation: u16,
+    pub(crate) table: SharedTable,
     pub(crate) files: Option<Arc<OwnedFd>>,
     pub(crate) peers: Arc<OwnedFd>,
 }
@@ -28,6 +29,12 @@ impl Context {
     /// The inherited socket to the file server, when this session has one.
     pub fn files(&self) -> Option<BorrowedFd<'_>> {
         self.files.as_ref().map(|fd| fd.as_fd())
+    }
+
+    /// Tells the layer the pod mount's `st_dev` (as `stat(2)` gives it), so that it knows the
+    /// pod's directories by themselves. To be called once the mount's root is known.
+    pub fn set_mount_device(&self, device: u64) {
+        self.table.set_device(device);
     }
 
     /// The shared memory of `mirrord_net::PeerTable`.

@@ -18,6 +18,12 @@ pub enum SupervisorError {
         "the supervisor could not read the session's rules: {0} (are all parts of mirrord-server of one version?)"
     )]
     Rules(String),
+    /// The worker cannot be kept alive.
+    #[error("the process that answers system calls died {times} times in a row")]
+    WorkerDies {
+        /// How often.
+        times: usize,
+    },
     /// We run under a supervisor ourselves.
     #[error(
         "mirrord-server was started inside a session of its own ({how}); start it outside the supervised program, or without {how}"

@@ -4,44 +4,97 @@
 //! plans; [`paths`] and [`net`] make the plans. It knows no async runtime: every thread of it
 //! waits in the kernel for one thing.
 
+mod answering;
 pub mod call;
 pub mod context;
+mod crew;
+mod ending;
 pub mod error;
+mod exempt;
+mod flight;
+mod flights;
+mod fork;
 pub mod handler;
+mod identity;
+mod keeper;
+pub mod launch;
 mod listener;
 mod memory;
 pub mod net;
+mod packets;
 pub mod paths;
+mod processes;
+pub mod refuse;
 pub mod session_link;
+mod shared;
+mod shared_table;
+mod signals;
 pub mod status;
 pub mod tracee;
+mod worker;
 
-use std::os::fd::OwnedFd;
+use std::{
+    io::{Read, Seek},
+    os::fd::OwnedFd,
+    sync::Arc,
+};
 
 pub use error::SupervisorError;
+pub use launch::launch;
+pub use refuse::refuse_if_supervised;
+
+use crate::{context::Context, handler::Handler, keeper::Held, shared::Shared};
+
+/// Makes the handlers of a worker, in the worker.
+pub type MakeHandlers = fn(&Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError>;
 
 /// What a supervisor process is started with. All descriptors are inherited.
 pub struct SupervisorConfig {
     /// `SOCK_SEQPACKET` to the session (`mirrord_protocol::local`).
     pub session: OwnedFd,
-    /// Stream socket to the file server (`mirrord_files`), when the session serves files.
+    /// Socket to the file server (`mirrord_files`), when the session serves files.
     pub files: Option<OwnedFd>,
     /// A listening Unix stream socket in the session's directory, where the layer and the
     /// launcher hand their listeners over.
     pub hand_over: OwnedFd,
-    /// Shared memory with the compiled rules (`mirrord_rules`).
+    /// Shared memory or a file with the compiled rules (`mirrord_rules`).
     pub rules: OwnedFd,
     /// Shared memory of the peer table (`mirrord_net`).
     pub peers: OwnedFd,
-    /// The only user whose listeners are taken.
+    /// The only user (beside root) whose listeners are taken.
     pub owner: u32,
     /// Whether somebody wants an event for every local/remote decision.
     pub report_all: bool,
     /// The pod's host name when `uname(2)` shall answer it.
     pub hostname: Option<Vec<u8>>,
+    /// Who makes the plans: [`handlers`], unless in tests.
+    pub handlers: MakeHandlers,
 }
 
-/// Supervises until the last process is gone or the session ends.
-pub fn run(_config: SupervisorConfig) -> Result<(), SupervisorError> {
-    Ok(())
+/// The handlers for paths and for sockets.
+pub fn handlers(context: &Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError> {
+    worker::handlers(context)
+}
+
+/// Supervises until the session ends (it closes its socket or says so); programs that still run
+/// then are stopped. The process must have no other thread; it becomes the leader of a process
+/// session of its own, so that signals from the terminal go to the program alone.
+pub fn run(config: SupervisorConfig) -> Result<(), SupervisorError> {
+    // It leads one already when it was started that way.
+    let _ = rustix::process::setsid();
+    let rules = config.rules.try_clone().map_err(SupervisorError::setup("read the rules"))?;
+    let rules = read_rules(rules)?;
+    let table = shared_table::SharedTable::create(&rules, config.report_all)
+        .map_err(SupervisorError::setup("share the rules"))?;
+    let shared = Shared::new().map_err(SupervisorError::setup("map shared memory"))?;
+    keeper::keep(Held { config, shared, table, generation: 0 })
+}
+
+fn read_rules(fd: OwnedFd) -> Result<Vec<u8>, SupervisorError> {
+    let mut rules = Vec::new();
+    let mut file = std::fs::File::from(fd);
+    file.rewind()
+        .and_then(|()| file.read_to_end(&mut rules))
+        .map_err(SupervisorError::setup("read the rules"))?;
+    Ok(rules)
 }

@@ -29,6 +29,8 @@ pub(crate) struct Signals {
     pub shared: u64,
     /// Blocked by this thread.
     pub blocked: u64,
+    /// How many threads the process has.
+    pub threads: u32,
 }
 
 impl Status {
@@ -68,6 +70,7 @@ impl Status {
                         .filter_map(|id| id.parse().ok())
                         .collect();
                 }
+                "Threads" => status.signals.threads = value.parse().ok()?,
                 "SigPnd" => status.signals.pending = u64::from_str_radix(value, 16).ok()?,
                 "ShdPnd" => status.signals.shared = u64::from_str_radix(value, 16).ok()?,
                 "SigBlk" => {

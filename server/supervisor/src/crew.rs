@@ -1,0 +1,190 @@
+//! The threads behind one listener: one leads (receives, and answers what is quick itself); before
+//! it does work that may take long it hands the lead on.
+//!
+//! So the quick answers never wait behind slow ones, and they are given by the thread that the
+//! kernel woke on the caller's own CPU. Threads come and go with the work.
+
+use std::{
+    io,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    answering::{Core, Long, Step},
+    listener::{Listener, Received},
+    shared::Orphan,
+};
+
+/// So many calls of one program tree may be in long work at a time; the lead then waits.
+const MOST: usize = 1024;
+
+/// So many threads without work are kept, and for so long.
+const PARKED: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const STACK: usize = 512 * 1024;
+
+/// The threads of one listener.
+pub(crate) struct Crew {
+    core: Arc<Core>,
+    listener: Arc<Listener>,
+    index: u32,
+    closed: Box<dyn Fn() + Send + Sync>,
+    state: Mutex<State>,
+    wanted: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    led: bool,
+    over: bool,
+    parked: usize,
+    threads: usize,
+}
+
+impl Crew {
+    /// Serves a listener until all its callers are gone, then calls `closed`.
+    pub fn start(
+        core: Arc<Core>,
+        listener: Arc<Listener>,
+        index: u32,
+        closed: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Arc<Crew>> {
+        let state = Mutex::new(State {
+            threads: 1,
+            ..State::default()
+        });
+        let closed = Box::new(closed);
+        let wanted = Condvar::new();
+        let crew = Arc::new(Crew {
+            core,
+            listener,
+            index,
+            closed,
+            state,
+            wanted,
+        });
+        crew.spawn(|crew| crew.serve())?;
+        Ok(crew)
+    }
+
+    /// Takes up a call that a dead worker had received.
+    pub fn take_up(self: &Arc<Self>, orphan: Orphan) -> io::Result<()> {
+        self.spawn(move |crew| {
+            if let Step::Long(long) = crew.core.begin(&crew.listener, orphan.call, orphan.noted) {
+                crew.core.carry_out(long);
+            }
+        })
+    }
+
+    /// The listener, to refuse a call.
+    pub fn listener(&self) -> &Listener {
+        &self.listener
+    }
+
+    fn spawn(self: &Arc<Self>, run: impl FnOnce(&Arc<Crew>) + Send + 'static) -> io::Result<()> {
+        let crew = self.clone();
+        let builder = thread::Builder::new()
+            .name("calls".into())
+            .stack_size(STACK);
+        builder.spawn(move || run(&crew)).map(|_| ())
+    }
+
+    /// The life of one thread.
+    fn serve(self: &Arc<Self>) {
+        while self.take_lead() {
+            if let Some(long) = self.lead() {
+                self.core.carry_out(long);
+            }
+        }
+    }
+
+    /// Receives and answers until long work comes (the lead is handed on then) or all is over.
+    fn lead(self: &Arc<Self>) -> Option<Long> {
+        loop {
+            match self.listener.receive() {
+                Received::Nothing => {}
+                Received::Closed => {
+                    self.close();
+                    return None;
+                }
+                Received::Call(call) => {
+                    let noted = self.core.shared.note(self.index, &call);
+                    if let Step::Long(long) = self.core.begin(&self.listener, call, noted) {
+                        if self.hand_on() {
+                            return Some(long);
+                        }
+                        self.core.carry_out(long);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for the lead; false when this thread is not needed any more.
+    fn take_lead(&self) -> bool {
+        let mut state = self.lock();
+        loop {
+            if state.over {
+                break;
+            }
+            if !state.led {
+                state.led = true;
+                return true;
+            }
+            if state.parked >= PARKED {
+                break;
+            }
+            state.parked += 1;
+            let waited = self.wanted.wait_timeout(state, PATIENCE);
+            let (woken, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.parked -= 1;
+            if timeout.timed_out() && state.led {
+                break;
+            }
+        }
+        state.threads -= 1;
+        false
+    }
+
+    /// Makes another thread receive; false when there can be none.
+    fn hand_on(self: &Arc<Self>) -> bool {
+        let mut state = self.lock();
+        state.led = false;
+        if state.parked > 0 {
+            drop(state);
+            self.wanted.notify_one();
+            return true;
+        }
+        if state.threads >= MOST {
+            state.led = true;
+            return false;
+        }
+        state.threads += 1;
+        drop(state);
+        let spawned = self.spawn(|crew| crew.serve());
+        if let Err(error) = &spawned {
+            tracing::error!(%error, "could not start a thread for calls; they wait for each other");
+            let mut state = self.lock();
+            state.threads -= 1;
+            state.led = true;
+        }
+        spawned.is_ok()
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        state.over = true;
+        state.led = false;
+        drop(state);
+        self.wanted.notify_all();
+        (self.closed)();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,183 @@
+//! The process that does the work: it starts the crews for the listeners that the keeper gives,
+//! and ends when the session does.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
+use mirrord_protocol::{event::EventKind, local::FromSupervisor};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::{
+    SupervisorError,
+    answering::Core,
+    context::Context,
+    crew::Crew,
+    ending,
+    handler::Handler,
+    keeper::Held,
+    listener::{Listener, Reply},
+    net::Net,
+    packets::{self, Packet},
+    paths::Paths,
+    session_link::SessionLink,
+};
+
+/// Runs until the session ends; returns only with an error.
+pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
+    let setup = SupervisorError::setup::<io::Error>;
+    raise_descriptor_limit();
+    let config = &held.config;
+    let socket = config
+        .session
+        .try_clone()
+        .map_err(setup("duplicate the session's socket"))?;
+    let session = SessionLink::new(socket, held.generation, config.report_all);
+    let files = match &config.files {
+        Some(fd) => Some(
+            fd.try_clone()
+                .map_err(setup("duplicate the file server's socket"))?,
+        ),
+        None => None,
+    };
+    let peers = config
+        .peers
+        .try_clone()
+        .map_err(setup("duplicate the peer table"))?;
+    let context = Context {
+        session: session.clone(),
+        hostname: config.hostname.as_deref().map(Arc::from),
+        generation: held.generation,
+        table: held.table.clone(),
+        files: files.map(Arc::new),
+        peers: Arc::new(peers),
+        rules: held.table.rules(),
+    };
+    let handlers = (config.handlers)(&context)?;
+    let core = Core::new(session.clone(), held.shared, held.table.clone(), handlers)
+        .map_err(SupervisorError::setup("watch processes"))?;
+    let core = Arc::new(core);
+    if held.generation > 0 {
+        let text = "the process that answers system calls died and was replaced; calls in work were begun again".into();
+        session.event(EventKind::Notice {
+            level: "error".into(),
+            text,
+        });
+    }
+    background(&core).map_err(setup("start a thread"))?;
+    serve(&core, &keeper)
+}
+
+/// The two usual handlers.
+pub(crate) fn handlers(context: &Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError> {
+    Ok(vec![
+        Arc::new(Paths::new(context)?),
+        Arc::new(Net::new(context)?),
+    ])
+}
+
+/// Threads for what comes by itself: signals for waiting callers, ends of processes, the
+/// session.
+fn background(core: &Arc<Core>) -> io::Result<()> {
+    let named = |name: &str| thread::Builder::new().name(name.into());
+    let watcher = core.clone();
+    named("signals").spawn(move || watcher.flights.watch_for_ever())?;
+    let reaper = core.clone();
+    named("processes").spawn(move || {
+        loop {
+            for tgid in reaper.processes.wait_for_ends() {
+                reaper.process_ended(tgid);
+            }
+        }
+    })?;
+    let core = core.clone();
+    named("session").spawn(move || {
+        let end = core.session.read_until_end();
+        ending::end(&core, &end);
+        std::process::exit(0);
+    })?;
+    Ok(())
+}
+
+/// Takes listeners from the keeper for ever.
+fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
+    let open = Arc::new(AtomicUsize::new(0));
+    let crews: Arc<Mutex<HashMap<u32, Arc<Crew>>>> = Arc::default();
+    let lock = |crews: &Mutex<HashMap<u32, Arc<Crew>>>, index: u32, crew: Option<Arc<Crew>>| {
+        let mut crews = crews.lock().unwrap_or_else(PoisonError::into_inner);
+        match crew {
+            Some(crew) => crews.insert(index, crew),
+            None => crews.remove(&index),
+        }
+    };
+    while let Some((packet, fd)) = packets::receive(keeper.as_fd()) {
+        match (packet, fd.and_then(Listener::new)) {
+            (Packet::Listener(index), Some(listener)) => {
+                open.fetch_add(1, Ordering::AcqRel);
+                let (core_then, open, crews_then) = (core.clone(), open.clone(), crews.clone());
+                let closed = move || {
+                    drop(lock(&crews_then, index, None));
+                    if open.fetch_sub(1, Ordering::AcqRel) == 1
+                        && let Err(error) = core_then.session.send(&FromSupervisor::Idle)
+                    {
+                        tracing::debug!(%error, "the session is gone before its last program");
+                    }
+                };
+                let crew = Crew::start(core.clone(), Arc::new(listener), index, closed)
+                    .map_err(SupervisorError::setup("start a thread for calls"))?;
+                lock(&crews, index, Some(crew));
+            }
+            (Packet::Listener(index), None) => {
+                tracing::error!(index, "the keeper gave a listener that is none");
+            }
+            (Packet::AllGiven, _) => {
+                for orphan in core.shared.orphans() {
+                    let crews = crews.lock().unwrap_or_else(PoisonError::into_inner);
+                    let Some(crew) = crews.get(&orphan.listener).cloned() else {
+                        continue;
+                    };
+                    drop(crews);
+                    // A call over which a worker died twice may be the reason.
+                    if orphan.attempts > 1 {
+                        let _ = crew
+                            .listener()
+                            .reply(orphan.call.id, Reply::Errno(libc::EIO));
+                    } else {
+                        crew.take_up(orphan)
+                            .map_err(SupervisorError::setup("start a thread"))?;
+                    }
+                }
+            }
+        }
+    }
+    // The keeper was killed. What we hold we serve to its end; new programs cannot join.
+    let text = "the process that keeps the supervision alive was killed; running programs go on, but no new ones can be started in this session".into();
+    core.session.event(EventKind::Notice {
+        level: "error".into(),
+        text,
+    });
+    loop {
+        thread::park();
+    }
+}
+
+/// One pidfd for each process, and what callers wait for.
+fn raise_descriptor_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(errno) = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    ) {
+        tracing::warn!(%errno, "could not raise the limit of open files");
+    }
+}

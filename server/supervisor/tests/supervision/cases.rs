@@ -1,0 +1,355 @@
+//! The cases.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use mirrord_protocol::{event::EventKind, local::FromSupervisor};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{
+    bed::{Bed, eventually, finish, state},
+    runner::Case,
+};
+
+/// All of them.
+pub const ALL: &[Case] = &[
+    (
+        "nothing_is_done_twice_under_a_timer",
+        nothing_is_done_twice_under_a_timer,
+    ),
+    ("as_an_ordinary_user", as_an_ordinary_user),
+    (
+        "connects_end_once_under_a_timer",
+        connects_end_once_under_a_timer,
+    ),
+    (
+        "connects_are_interrupted_as_the_handler_says",
+        connects_are_interrupted_as_the_handler_says,
+    ),
+    (
+        "a_stop_signal_does_not_wait_for_the_pod",
+        a_stop_signal_does_not_wait_for_the_pod,
+    ),
+    (
+        "a_stop_reaches_a_waiting_thread",
+        a_stop_reaches_a_waiting_thread,
+    ),
+    (
+        "a_debugger_attaches_while_a_call_waits",
+        a_debugger_attaches_while_a_call_waits,
+    ),
+    (
+        "a_killed_program_cancels_its_work",
+        a_killed_program_cancels_its_work,
+    ),
+    (
+        "threads_children_and_execs_are_supervised",
+        threads_children_and_execs_are_supervised,
+    ),
+    (
+        "a_static_program_is_supervised",
+        a_static_program_is_supervised,
+    ),
+    (
+        "a_worker_that_dies_is_replaced",
+        a_worker_that_dies_is_replaced,
+    ),
+    (
+        "a_call_that_kills_the_worker_is_begun_again",
+        a_call_that_kills_the_worker_is_begun_again,
+    ),
+    (
+        "a_handler_that_panics_is_an_input_output_error",
+        a_handler_that_panics,
+    ),
+    (
+        "the_session_learns_of_processes_and_of_the_last",
+        the_session_learns_of_processes,
+    ),
+    (
+        "programs_do_not_outlive_the_session",
+        programs_do_not_outlive_the_session,
+    ),
+    (
+        "a_missing_program_is_status_127",
+        a_missing_program_is_status_127,
+    ),
+];
+
+fn nothing_is_done_twice_under_a_timer() {
+    let bed = Bed::new();
+    let program = bed.compile("creates", &[]);
+    for restart in ["1", "0"] {
+        let text = bed.run(&program, &["3000", "700", "1000", restart]);
+        assert_eq!(
+            text,
+            "made=3000 exist=0 other=0 last=0 signals=many next_fd=3\n"
+        );
+    }
+    let made = std::fs::read_dir(bed.remote()).unwrap().count();
+    assert_eq!(made, 6000);
+}
+
+fn as_an_ordinary_user() {
+    if !rustix::process::getuid().is_root() {
+        println!("   (this run is one already)");
+        return;
+    }
+    let bed = Bed::as_user(1000);
+    let program = bed.compile("creates", &[]);
+    let text = bed.run(&program, &["300", "500", "1000", "1"]);
+    assert_eq!(
+        text,
+        "made=300 exist=0 other=0 last=0 signals=many next_fd=3\n"
+    );
+}
+
+fn connects_end_once_under_a_timer() {
+    let bed = Bed::new();
+    let program = bed.compile("connects", &[]);
+    let (port, accepted) = accept_for_ever();
+    let text = bed.run(&program, &["1000", &port.to_string(), "1"]);
+    assert_eq!(text, "good=1000 interrupted=0 other=0 last=0\n");
+    eventually("1000 connections", || (accepted() == 1000).then_some(()));
+    std::thread::sleep(Duration::from_millis(20));
+    assert_eq!(accepted(), 1000);
+}
+
+fn connects_are_interrupted_as_the_handler_says() {
+    let bed = Bed::new();
+    let program = bed.compile("connects", &[]);
+    let (port, _) = accept_for_ever();
+    let text = bed.run(&program, &["100", &port.to_string(), "0"]);
+    let interrupted = text
+        .split("interrupted=")
+        .nth(1)
+        .unwrap()
+        .split(' ')
+        .next()
+        .unwrap();
+    let interrupted: usize = interrupted.parse().unwrap();
+    assert!(interrupted > 10, "{text}");
+    assert!(text.contains("other=0"), "{text}");
+}
+
+fn a_stop_signal_does_not_wait_for_the_pod() {
+    stop_and_go(&["/remote/2000000/one"]);
+}
+
+fn a_stop_reaches_a_waiting_thread() {
+    stop_and_go(&["/remote/2000000/one", "thread"]);
+}
+
+/// Stops a program whose call takes two seconds, lets it go, and wants the call done once.
+fn stop_and_go(arguments: &[&str]) {
+    let bed = Bed::new();
+    let program = bed.compile("waits", &[]);
+    let started = Instant::now();
+    let mut child = bed
+        .command(&program, arguments)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = first_line(&mut child);
+    std::thread::sleep(Duration::from_millis(100));
+    let pause = Instant::now();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+    eventually("the stop", || all_stopped(pid).then_some(()));
+    let took = pause.elapsed();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::CONT).unwrap();
+    assert_eq!(finish(child), "opened\n");
+    assert!(took < Duration::from_millis(50), "the stop took {took:?}");
+    assert!(
+        started.elapsed() < Duration::from_millis(3000),
+        "the work was done twice"
+    );
+    println!("   (stopped after {took:?})");
+}
+
+fn all_stopped(pid: i32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    tasks
+        .filter_map(|task| task.unwrap().file_name().to_str()?.parse().ok())
+        .all(|tid| matches!(state(tid), 'T' | 't'))
+}
+
+fn a_debugger_attaches_while_a_call_waits() {
+    let bed = Bed::new();
+    let program = bed.compile("waits", &[]);
+    let mut child = bed
+        .command(&program, &["/remote/2000000/one"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = first_line(&mut child);
+    std::thread::sleep(Duration::from_millis(100));
+    let null = std::ptr::null_mut::<libc::c_void>();
+    let pause = Instant::now();
+    let mut status = 0;
+    // SAFETY: attaches to a process of this test, waits for its stop and lets it go.
+    unsafe {
+        assert_eq!(libc::ptrace(libc::PTRACE_ATTACH, pid, null, null), 0);
+        assert_eq!(libc::waitpid(pid, &mut status, libc::__WALL), pid);
+    }
+    let took = pause.elapsed();
+    assert!(libc::WIFSTOPPED(status));
+    std::thread::sleep(Duration::from_millis(300));
+    // SAFETY: as above.
+    unsafe { assert_eq!(libc::ptrace(libc::PTRACE_DETACH, pid, null, null), 0) };
+    assert_eq!(finish(child), "opened\n");
+    assert!(took < Duration::from_millis(50), "attaching took {took:?}");
+    println!("   (attached after {took:?})");
+}
+
+fn a_killed_program_cancels_its_work() {
+    let bed = Bed::new();
+    let program = bed.compile("waits", &[]);
+    let mut child = bed
+        .command(&program, &["/remote/3000000/one"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = first_line(&mut child);
+    std::thread::sleep(Duration::from_millis(50));
+    let killed = Instant::now();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    child.wait().unwrap();
+    assert!(killed.elapsed() < Duration::from_millis(100));
+    std::thread::sleep(Duration::from_millis(3200));
+    assert!(!bed.remote().join("one").exists(), "the work went on");
+}
+
+fn threads_children_and_execs_are_supervised() {
+    let bed = Bed::new();
+    let program = bed.compile("family", &[]);
+    assert_eq!(bed.run(&program, &["4"]), "bad=0\n");
+    assert_eq!(std::fs::read_dir(bed.remote()).unwrap().count(), 5 * 4 * 50);
+}
+
+fn a_static_program_is_supervised() {
+    let bed = Bed::new();
+    let program = bed.compile("family", &["-static"]);
+    assert_eq!(bed.run(&program, &["1"]), "bad=0\n");
+}
+
+fn a_worker_that_dies_is_replaced() {
+    let bed = Bed::new();
+    let program = bed.compile("creates", &[]);
+    let children: Vec<_> = (0..3)
+        .map(|_| {
+            let arguments = ["400", "2000", "0", "1"];
+            bed.command(&program, &arguments)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for _ in 0..3 {
+        std::thread::sleep(Duration::from_millis(200));
+        kill_process(Pid::from_raw(bed.worker()).unwrap(), Signal::KILL).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    for child in children {
+        let text = finish(child);
+        // A create that was done but not answered is begun again, and then finds its own file.
+        assert!(text.contains("other=0"), "{text}");
+        assert!(text.contains("next_fd=3"), "{text}");
+    }
+}
+
+fn a_call_that_kills_the_worker_is_begun_again() {
+    let bed = Bed::new();
+    let program = bed.compile("waits", &[]);
+    let text = bed.run(&program, &["/remote/crash/one"]);
+    assert!(text.ends_with("opened\n"), "{text}");
+}
+
+fn a_handler_that_panics() {
+    let bed = Bed::new();
+    let program = bed.compile("waits", &[]);
+    let text = bed.run(&program, &["/remote/panic/one"]);
+    assert!(text.ends_with("failed: Input/output error\n"), "{text}");
+}
+
+fn the_session_learns_of_processes() {
+    let bed = Bed::new();
+    let program = bed.compile("waits", &[]);
+    bed.run(&program, &["/remote/quick/one"]);
+    let (mut started, mut ended) = (0, 0);
+    loop {
+        match bed.message() {
+            FromSupervisor::Event(EventKind::Process { state, .. }) => match state.as_str() {
+                "started" => started += 1,
+                _ => ended += 1,
+            },
+            FromSupervisor::Idle if (started, ended) == (1, 1) => break,
+            FromSupervisor::Idle => {}
+            other => panic!("{other:?}"),
+        }
+        if (started, ended) == (1, 1) {
+            break;
+        }
+    }
+}
+
+fn programs_do_not_outlive_the_session() {
+    let mut bed = Bed::new();
+    let program = bed.compile("waits", &[]);
+    let mut child = bed
+        .command(&program, &["/remote/20000000/one"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    first_line(&mut child);
+    let ended = Instant::now();
+    bed.end_session();
+    let status = child.wait().unwrap();
+    assert!(
+        ended.elapsed() < Duration::from_secs(1),
+        "it took {:?}",
+        ended.elapsed()
+    );
+    use std::os::unix::process::ExitStatusExt;
+    assert_eq!(status.signal(), Some(libc::SIGTERM));
+}
+
+fn a_missing_program_is_status_127() {
+    let bed = Bed::new();
+    let mut command = bed.command("no-such-program".as_ref(), &[]);
+    assert_eq!(
+        command.stderr(Stdio::null()).status().unwrap().code(),
+        Some(127)
+    );
+}
+
+fn first_line(child: &mut std::process::Child) -> i32 {
+    let mut line = String::new();
+    // One byte at a time, so that nothing is taken from what is read later.
+    let stdout = child.stdout.as_mut().unwrap();
+    BufReader::with_capacity(1, stdout)
+        .read_line(&mut line)
+        .unwrap();
+    line.trim().parse().unwrap()
+}
+
+/// A server that counts connections.
+fn accept_for_ever() -> (u16, impl Fn() -> usize) {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let count = accepted.clone();
+    std::thread::spawn(move || {
+        while listener.accept().is_ok() {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    (port, move || accepted.load(Ordering::Relaxed))
+}

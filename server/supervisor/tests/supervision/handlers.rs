@@ -1,0 +1,147 @@
+//! A handler for tests: `/remote/quick/X` and `/remote/MILLISECONDS/X` are files of a folder that
+//! stands for the pod, opened at once or after a while; `/remote/crash/X` kills the worker once.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use mirrord_supervisor::{
+    SupervisorError,
+    call::{Call, Cancelled, Interrupt, Outcome, Plan, Value},
+    context::Context,
+    handler::Handler,
+    tracee::Tracee,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags},
+};
+
+struct Remote {
+    folder: PathBuf,
+    generation: u16,
+}
+
+/// Given to the supervisor.
+pub fn make(context: &Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError> {
+    let folder = std::env::var_os("REMOTE").expect("a folder").into();
+    Ok(vec![Arc::new(Remote {
+        folder,
+        generation: context.generation,
+    })])
+}
+
+impl Handler for Remote {
+    fn calls(&self) -> &'static [i64] {
+        &[
+            libc::SYS_openat,
+            libc::SYS_connect,
+            libc::SYS_execve,
+            libc::SYS_getcwd,
+        ]
+    }
+
+    fn plan(&self, call: &Call, tracee: &Tracee) -> Plan {
+        match call.nr {
+            libc::SYS_openat => self.open(call, tracee),
+            libc::SYS_connect => connect(call, tracee),
+            libc::SYS_getcwd => {
+                let answer = Outcome::number(5).write(call.args[0], b"/pod\0".to_vec());
+                Plan::Done(answer)
+            }
+            _ => Plan::Continue,
+        }
+    }
+}
+
+impl Remote {
+    fn open(&self, call: &Call, tracee: &Tracee) -> Plan {
+        let Ok(path) = tracee.read_path(call.args[1]) else {
+            return Plan::Continue;
+        };
+        let path = String::from_utf8_lossy(&path).into_owned();
+        let Some(rest) = path.strip_prefix("/remote/") else {
+            return Plan::Continue;
+        };
+        let Some((how, name)) = rest.split_once('/') else {
+            return Plan::Continue;
+        };
+        let flags = OFlags::from_bits_retain(call.args[2] as u32);
+        let target = self.folder.join(name);
+        let open = move || {
+            let mode = Mode::from_raw_mode(0o644);
+            match rustix::fs::open(&target, flags | OFlags::CLOEXEC, mode) {
+                Ok(fd) => Outcome {
+                    value: Value::Fd {
+                        fd,
+                        cloexec: flags.contains(OFlags::CLOEXEC),
+                    },
+                    ..Outcome::default()
+                },
+                Err(errno) => Outcome::errno(errno.raw_os_error()),
+            }
+        };
+        match how {
+            "quick" => Plan::Done(open()),
+            "crash" if self.generation == 0 => std::process::abort(),
+            "crash" => Plan::Done(open()),
+            "panic" => panic!("as the test wants"),
+            wait => {
+                let microseconds: i64 = wait.parse().expect("a number");
+                Plan::Blocking {
+                    interrupt: Interrupt::AlwaysRestart,
+                    work: Box::new(move |cancelled| {
+                        if sleep(microseconds, cancelled) {
+                            open()
+                        } else {
+                            Outcome::errno(libc::EIO)
+                        }
+                    }),
+                }
+            }
+        }
+    }
+}
+
+/// Connects the caller's own socket after a while.
+fn connect(call: &Call, tracee: &Tracee) -> Plan {
+    let (Ok(socket), Ok(address)) = (
+        tracee.dup_fd(call.args[0] as i32),
+        tracee.read_array::<16>(call.args[1]),
+    ) else {
+        return Plan::Continue;
+    };
+    if u16::from_ne_bytes([address[0], address[1]]) != libc::AF_INET as u16 {
+        return Plan::Continue;
+    }
+    let port = u16::from_be_bytes([address[2], address[3]]);
+    let ip = std::net::Ipv4Addr::new(address[4], address[5], address[6], address[7]);
+    Plan::Blocking {
+        interrupt: Interrupt::BySignalFlags,
+        work: Box::new(move |cancelled| {
+            if !sleep(1500, cancelled) {
+                return Outcome::errno(libc::EINTR);
+            }
+            connected(&socket, std::net::SocketAddrV4::new(ip, port))
+        }),
+    }
+}
+
+fn connected(socket: &OwnedFd, to: std::net::SocketAddrV4) -> Outcome {
+    match rustix::net::connect(socket.as_fd(), &to) {
+        Ok(()) => Outcome::number(0),
+        Err(errno) => Outcome::errno(errno.raw_os_error()),
+    }
+}
+
+/// False when it was cancelled meanwhile.
+fn sleep(microseconds: i64, cancelled: &Cancelled) -> bool {
+    let timeout = Timespec {
+        tv_sec: microseconds / 1_000_000,
+        tv_nsec: microseconds % 1_000_000 * 1000,
+    };
+    let mut fds = [PollFd::from_borrowed_fd(cancelled.fd(), PollFlags::IN)];
+    poll(&mut fds, Some(&timeout)) == Ok(0)
+}
