@@ -36,6 +36,12 @@ pub enum Command {
     },
     /// Show the whole path once: what a program sees plain and inside a sandbox pod.
     Demo,
+    /// Make a session key for `--agent`.
+    #[command(name = "new-key", hide = true)]
+    NewKey {
+        /// The file to make.
+        path: PathBuf,
+    },
 }
 
 /// `exec`.

@@ -14,11 +14,15 @@ use crate::cli::Command;
 pub const EXIT_FAILED_TO_START: i32 = 125;
 
 /// Runs a command; the result is our exit status.
-pub fn run(command: Command) -> Result<i32> {
+pub fn run(command: Command, log: String) -> Result<i32> {
     match command {
-        Command::Exec(arguments) => exec::run(arguments),
+        Command::Exec(arguments) => exec::run(arguments, log),
         Command::Targets { json } => targets::run(json),
         Command::Sandbox { command } => sandbox::run(command),
         Command::Demo => demo::run(),
+        Command::NewKey { path } => {
+            println!("{}", crate::key_file::create(&path)?);
+            Ok(0)
+        }
     }
 }

@@ -6,6 +6,7 @@
 mod cli;
 mod commands;
 mod events;
+mod key_file;
 mod provider;
 mod roles;
 mod runtime_dir;
@@ -25,8 +26,8 @@ fn main() {
         std::process::exit(roles::run(role, arguments.collect()));
     }
     let cli = cli::Cli::parse();
-    start_log(&cli);
-    let status = commands::run(cli.command).unwrap_or_else(|error| {
+    start_log(&cli.log);
+    let status = commands::run(cli.command, cli.log).unwrap_or_else(|error| {
         eprintln!("mirrord-server: {error:#}");
         commands::EXIT_FAILED_TO_START
     });
@@ -34,9 +35,9 @@ fn main() {
 }
 
 /// Logs go to stderr, and only when asked for: a program's own output must stay readable.
-fn start_log(cli: &cli::Cli) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&cli.log).unwrap_or_else(|error| {
-        eprintln!("mirrord-server: --log {:?} is not a log filter ({error}); using \"warn\"", cli.log);
+fn start_log(filter: &str) {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        eprintln!("mirrord-server: --log {filter:?} is not a log filter ({error}); using \"warn\"");
         tracing_subscriber::EnvFilter::new("warn")
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();

@@ -1,7 +1,7 @@
 //! Where agents come from. A provider starts an agent for a target, tells how to reach it, and
 //! removes it. Here: targets on this machine; Kubernetes fills the same shape.
 
-mod local;
+pub mod local;
 pub mod list;
 
 use std::net::SocketAddr;

@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -104,6 +105,7 @@ fn supervise() -> Result<()> {
         owner: rustix::process::getuid().as_raw(),
         report_all: options.report_all,
         hostname: options.hostname,
+        handlers: mirrord_supervisor::handlers,
     };
     mirrord_supervisor::run(config)?;
     Ok(())
@@ -126,14 +128,34 @@ fn serve_files() -> Result<()> {
     Ok(())
 }
 
-/// `@launch SOCKET PROGRAM ARGUMENT…`
+/// `@launch SOCKET PROGRAM ARGUMENT…`, with the program's environment as a descriptor.
 fn launch(mut arguments: Vec<OsString>) -> i32 {
     if arguments.len() < 2 {
         eprintln!("mirrord-server @launch: needs a socket and a program");
         return 127;
     }
     let socket = arguments.remove(0);
-    mirrord_supervisor::launch(std::path::Path::new(&socket), &arguments)
+    match program_environment() {
+        Ok(environment) => {
+            mirrord_supervisor::launch(std::path::Path::new(&socket), &arguments, &environment)
+        }
+        Err(error) => {
+            eprintln!("mirrord-server @launch: {error:#}");
+            126
+        }
+    }
+}
+
+fn program_environment() -> Result<Vec<(OsString, OsString)>> {
+    let mut bytes = Vec::new();
+    std::fs::File::from(inherited(FIRST_FD)?)
+        .read_to_end(&mut bytes)
+        .context("could not read the program's environment")?;
+    let environment: Vec<(Vec<u8>, Vec<u8>)> = codec::decode(&bytes)?;
+    Ok(environment
+        .into_iter()
+        .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)))
+        .collect())
 }
 
 fn options<T: serde::de::DeserializeOwned>() -> Result<T> {

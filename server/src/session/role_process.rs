@@ -38,9 +38,23 @@ pub fn start(role: Role, fds: &[BorrowedFd<'_>], options: &impl Serialize) -> Re
     Ok(child)
 }
 
-/// Puts descriptor `numbers[i]` at `FIRST_FD + i`. First to places above all of them, so that no
+/// Bytes in a sealed memory file, for another process to read or map.
+pub fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+        .context("could not make a memory file")?;
+    let mut file = std::fs::File::from(fd);
+    file.write_all(bytes).context("could not fill a memory file")?;
+    std::io::Seek::rewind(&mut file).context("could not rewind a memory file")?;
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
+        .context("could not seal a memory file")?;
+    Ok(file.into())
+}
+
+/// Puts descriptor `numbers[i]` at `FIRST_FD + i`. Async-signal-safe, for use between fork and
+/// exec. First to places above all of them, so that no
 /// `dup2` overwrites one that is still needed.
-fn arrange(numbers: &[i32]) -> std::io::Result<()> {
+pub fn arrange(numbers: &[i32]) -> std::io::Result<()> {
     let above = FIRST_FD + numbers.len() as i32 + numbers.iter().copied().max().unwrap_or(0);
     for (index, number) in (0..).zip(numbers) {
         // SAFETY: plain descriptor calls on our own numbers; the copies close at exec.

@@ -159,7 +159,7 @@ impl Stage {
         self.next_port.set(port + 1);
         let key = self.folder.path().join(format!("key-{port}"));
         let server = self.product.join("mirrord-server");
-        let public = crate::command::output(Command::new(&server).arg("@new-key").arg(&key))?;
+        let public = crate::command::output(Command::new(&server).arg("new-key").arg(&key))?;
         let mut agent = self.sandbox.command(Place::PodNetwork, self.product.join("mirrord-agent"));
         agent
             .args(["--target-pid", &self.sandbox.target_pid().to_string()])

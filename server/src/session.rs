@@ -1,0 +1,161 @@
+//! One session: an agent, the links to it, the processes that serve the program, and the program,
+//! from start to end in one loop.
+//!
+//! `exec` runs it in the foreground; a daemon will start the same code as a process of its own.
+//! The promise: whatever ends the session, the program is told why, the pod has its traffic back,
+//! and nothing that was started here is left.
+
+mod agent_link;
+mod channel;
+mod fatal;
+mod listeners;
+mod parts;
+mod program;
+pub mod role_process;
+pub mod signals;
+mod start;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use mirrord_config::LoadedConfig;
+use mirrord_protocol::control::Notice;
+use mirrord_protocol::event::EventKind;
+use mirrord_protocol::local::{FromSupervisor, ToSupervisor};
+
+use crate::events::EventLog;
+use crate::target::Target;
+use agent_link::AgentNews;
+use parts::Parts;
+
+/// What a session is started with.
+pub struct Options {
+    /// The configuration, with the command line's word already in it.
+    pub config: LoadedConfig,
+    /// Where the program shall run.
+    pub target: Target,
+    /// How the agent is reached.
+    pub agent: AgentChoice,
+    /// Where events go.
+    pub events: EventLog,
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// The log filter, for our other processes.
+    pub log: String,
+}
+
+/// Which agent serves the session.
+pub enum AgentChoice {
+    /// Start one and link to it by a Unix socket.
+    Start,
+    /// Start one that listens on a TCP address of this machine.
+    StartOnTcp(std::net::SocketAddr),
+    /// One that runs already, with the session's key in a file.
+    Join {
+        /// Where it listens.
+        endpoint: mirrord_link::Endpoint,
+        /// Its key.
+        fingerprint: mirrord_link::Fingerprint,
+        /// The file with the session's secret key.
+        key: PathBuf,
+    },
+}
+
+/// How long a program has to end by itself when its session cannot go on.
+const END_POLITELY: Duration = Duration::from_secs(5);
+
+/// Runs a session to its end; the result is the program's exit status.
+pub async fn run(options: Options) -> Result<i32> {
+    let mut parts = start::start(options).await?;
+    let status = serve(&mut parts).await;
+    let ended = parts.end(&status).await;
+    let status = status?;
+    ended?;
+    Ok(status)
+}
+
+/// The loop. Every arm is one thing that can happen; what takes longer becomes a task that sends
+/// its result back as one of them.
+async fn serve(parts: &mut Parts) -> Result<i32> {
+    let mut exit_status = None;
+    loop {
+        tokio::select! {
+            message = parts.supervisor.receive() => match message? {
+                Some(FromSupervisor::Idle) if exit_status.is_some() => break,
+                Some(message) => parts.on_supervisor(message).await?,
+                None => return Err(fatal::supervisor_gone(&mut parts.supervisor_process).await),
+            },
+            Some(answer) = parts.answer_rx.recv() => parts.supervisor.send(&answer).await?,
+            Some(kind) = parts.event_rx.recv() => parts.events.add(kind),
+            news = parts.agent_news_rx.recv() => {
+                let reason = match news {
+                    Some(AgentNews::Notice(notice)) => match parts.on_notice(notice) {
+                        None => continue,
+                        Some(reason) => reason,
+                    },
+                    Some(AgentNews::Closed { reason }) => reason,
+                    None => "the agent's link is gone".to_owned(),
+                };
+                // What the agent served is gone for good: a program that went on would see errors
+                // nobody could explain.
+                return Err(fatal::agent_gone(parts, &reason).await);
+            }
+            signal = parts.signals.next() => parts.on_signal(signal?, exit_status.is_some()).await?,
+            status = parts.program.wait(), if exit_status.is_none() => {
+                exit_status = Some(program::exit_status(status?));
+                if parts.program.is_alone() {
+                    break;
+                }
+            }
+            ended = parts.files_process.wait() => {
+                return Err(fatal::role_ended(parts, "file server", ended?).await);
+            }
+        }
+    }
+    Ok(exit_status.unwrap_or(0))
+}
+
+impl Parts {
+    async fn on_supervisor(&mut self, message: FromSupervisor) -> Result<()> {
+        let Some(message) = self.outgoing.handle(message) else { return Ok(()) };
+        match message {
+            FromSupervisor::Event(kind) => self.events.add(kind),
+            FromSupervisor::EventsDropped(count) => self.events.add(EventKind::Dropped { count }),
+            FromSupervisor::Listen { ticket, pid, asked, bound } => {
+                self.listeners.listen(ticket, pid, asked, bound);
+            }
+            FromSupervisor::Idle => self.program.others_ended(),
+            other => tracing::warn!("nobody handles {other:?}"),
+        }
+        Ok(())
+    }
+
+    /// A notice of the agent; `Some` when the session cannot go on, with the reason.
+    fn on_notice(&mut self, notice: Notice) -> Option<String> {
+        match notice {
+            Notice::TargetGone => return Some(format!("the target {} ended", self.target)),
+            Notice::SubscriptionEnded { subscription, reason } => {
+                self.listeners.ended(subscription, &reason);
+            }
+            Notice::Log { level, text } => {
+                tracing::info!(target: "agent", "{level}: {text}");
+                self.events.add(EventKind::Notice { level, text });
+            }
+        }
+        None
+    }
+
+    async fn on_signal(&mut self, signal: signals::Signal, program_ended: bool) -> Result<()> {
+        if program_ended {
+            // Only its children are left, and the user wants an end.
+            let reason = format!("signal {} after the program's end", signal.number);
+            return self.supervisor.send(&ToSupervisor::End { reason }).await;
+        }
+        if !signal.from_terminal {
+            self.program.signal(signal.number);
+        }
+        Ok(())
+    }
+}
