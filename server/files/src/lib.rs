@@ -5,14 +5,27 @@
 //! what the supervisor asks it with. Neither knows programs, system calls or rules: they show the
 //! pod's tree as it is, with the target's rights.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod abi;
+mod agent;
 mod client;
+mod clients;
+mod content;
+mod device;
 mod error;
+mod fs;
+mod interrupt;
 mod local;
+mod mount;
+mod ops;
+mod request;
 mod serve;
+mod snapshot;
+mod tree;
+mod watched;
 
 pub use client::{FilesClient, Found, Walked};
 pub use error::FilesError;
 pub use mirrord_protocol::files::{Attr, Parent, Want, allow};
-pub use serve::{ServeOptions, serve};
+pub use serve::{DEFAULT_DEADLINE, ServeOptions, serve};
