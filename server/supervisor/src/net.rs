@@ -1,29 +1,149 @@
 //! Socket calls.
+//!
+//! The program's own sockets are connected, bound and listened with through duplicates of its
+//! descriptors, so that flags, options, epoll registrations and copies in other processes stay
+//! what they are; only addresses are others than the program thinks. What stands behind them is
+//! in the [`PeerTable`], which the session shares. One file for each call.
+
+mod accept;
+mod address;
+mod bind;
+mod connect;
+mod datagram;
+mod listen;
+mod names;
+mod pending;
+mod raw;
+mod socket;
+mod tcp;
+mod udp;
+mod unix;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use mirrord_net::peers::PeerTable;
+use mirrord_protocol::event::{EventKind, Place};
+use mirrord_rules::Rules;
 
 use crate::{
     call::{Call, Plan},
     context::Context,
     error::SupervisorError,
     handler::Handler,
+    session_link::SessionLink,
     tracee::Tracee,
 };
+use pending::Pending;
 
 /// Plans for calls that name an address.
-pub struct Net {}
+pub struct Net {
+    state: Arc<State>,
+}
+
+/// What the calls share; work that blocks keeps it alive.
+struct State {
+    rules: Rules<'static>,
+    session: Arc<SessionLink>,
+    peers: PeerTable,
+    pending: Pending,
+    /// UDP relays by (socket cookie, destination): the relay's address and tag.
+    relays: Mutex<HashMap<(u64, SocketAddr), (SocketAddr, u64)>>,
+    /// Paths behind the abstract names of Unix relays.
+    unix_names: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
+    /// Ports that programs asked for, and where their sockets really are.
+    asked: Mutex<HashMap<bind::Asked, bind::Bound>>,
+    /// Accepted connections whose caller was gone when they came, by listener cookie.
+    stash: Mutex<HashMap<u64, Vec<OwnedFd>>>,
+}
 
 impl Net {
     /// Reads the rules and maps the peer table.
-    pub fn new(_context: &Context) -> Result<Self, SupervisorError> {
-        Ok(Net {})
+    pub fn new(context: &Context) -> Result<Self, SupervisorError> {
+        let rules = Rules::from_bytes(context.rules)
+            .map_err(|error| SupervisorError::Rules(error.to_string()))?;
+        let peers = context
+            .peers()
+            .try_clone_to_owned()
+            .and_then(PeerTable::from_fd)
+            .map_err(SupervisorError::setup("map the table of addresses"))?;
+        let pending = Pending::start().map_err(SupervisorError::setup("watch connects"))?;
+        let session = context.session.clone();
+        let state = State {
+            rules,
+            session,
+            peers,
+            pending,
+            relays: Mutex::default(),
+            unix_names: Mutex::default(),
+            asked: Mutex::default(),
+            stash: Mutex::default(),
+        };
+        Ok(Net {
+            state: Arc::new(state),
+        })
     }
 }
 
 impl Handler for Net {
     fn calls(&self) -> &'static [i64] {
-        &[]
+        &[
+            libc::SYS_connect,
+            libc::SYS_bind,
+            libc::SYS_listen,
+            libc::SYS_accept,
+            libc::SYS_accept4,
+            libc::SYS_getsockname,
+            libc::SYS_getpeername,
+            libc::SYS_sendto,
+            libc::SYS_recvfrom,
+        ]
     }
 
-    fn plan(&self, _call: &Call, _tracee: &Tracee) -> Plan {
-        Plan::Continue
+    fn plan(&self, call: &Call, tracee: &Tracee) -> Plan {
+        let state = &self.state;
+        match call.nr {
+            libc::SYS_connect => connect::plan(state, call, tracee),
+            libc::SYS_bind => bind::plan(state, call, tracee),
+            libc::SYS_listen => listen::plan(state, call, tracee),
+            libc::SYS_accept | libc::SYS_accept4 => accept::plan(state, call, tracee),
+            libc::SYS_getsockname => names::plan(state, call, tracee, names::End::Own),
+            libc::SYS_getpeername => names::plan(state, call, tracee, names::End::Peer),
+            libc::SYS_sendto => datagram::plan_send(state, call, tracee),
+            libc::SYS_recvfrom => datagram::plan_receive(state, call, tracee),
+            _ => Plan::Continue,
+        }
     }
+}
+
+impl State {
+    /// Tells where an outgoing call went; `to` is made only when somebody listens.
+    fn tell(
+        &self,
+        pid: i32,
+        protocol: &str,
+        to: impl std::fmt::Display,
+        decided: (Place, &str),
+        errno: Option<i32>,
+    ) {
+        if self.session.events_wanted() {
+            self.session.event(EventKind::Outgoing {
+                pid,
+                protocol: protocol.to_owned(),
+                to: to.to_string(),
+                place: decided.0,
+                rule: decided.1.to_owned(),
+                errno,
+            });
+        }
+    }
+}
+
+/// A lock whose holder may have panicked: what it guards is plain data and stays usable.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,87 @@
+//! `listen(2)`: from here on the pod's port is taken.
+
+use std::{sync::Arc, time::Duration};
+
+use mirrord_protocol::{
+    event::EventKind,
+    local::{FromSupervisor, ToSupervisor},
+};
+use mirrord_rules::IncomingMode;
+
+use super::{
+    State,
+    address::fails,
+    raw,
+    socket::{Kind, Socket},
+};
+use crate::{
+    call::{Call, Cancelled, Interrupt, Outcome, Plan},
+    tracee::Tracee,
+};
+
+/// How long the program waits for its port to be taken; it listens in any case. Longer than a
+/// lost link takes to come back.
+const TAKEN_WITHIN: Duration = Duration::from_secs(10);
+
+pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
+    let [fd, backlog, ..] = call.args;
+    let Some(socket) = Socket::of(tracee, fd).filter(|socket| socket.kind == Kind::Tcp) else {
+        return Plan::Continue;
+    };
+    // Listening again only changes the backlog; anything else but a closed socket is an error.
+    if raw::tcp_state(&socket) != Some(raw::TCP_CLOSE) {
+        return Plan::Continue;
+    }
+    let Ok(local) = socket.local() else {
+        return Plan::Continue;
+    };
+    if local.port() == 0 {
+        // The kernel chooses a port, which is not one of the pod's.
+        return Plan::Continue;
+    }
+    let asked = state.asked_address(&socket, local);
+    let decision = state.rules.incoming(asked);
+    let off = state.was_port_zero(&socket, local);
+    if decision.mode == IncomingMode::Off || off {
+        if state.session.events_wanted() {
+            let rule = if off {
+                "network.incoming (the kernel chose the port)"
+            } else {
+                decision.rule.as_str()
+            };
+            state.session.event(EventKind::Listen {
+                pid: call.tid,
+                port: asked.port(),
+                mode: "off".to_owned(),
+                rule: rule.to_owned(),
+                detail: String::new(),
+            });
+        }
+        return Plan::Continue;
+    }
+    if let Err(errno) = rustix::net::listen(&socket, backlog as i32) {
+        return fails(errno);
+    }
+    let (state, pid) = (state.clone(), call.tid);
+    let work = Box::new(move |cancelled: &Cancelled| {
+        let question = |ticket| FromSupervisor::Listen {
+            ticket,
+            pid,
+            asked,
+            bound: local,
+        };
+        match state.session.ask(question) {
+            Ok(answers) => match answers.next(cancelled, Some(TAKEN_WITHIN)) {
+                Ok(ToSupervisor::Listening { .. }) => {}
+                other => tracing::debug!(?other, %asked, "no answer about a pod's port"),
+            },
+            Err(error) => tracing::error!(%error, "could not ask the session for a pod's port"),
+        }
+        // It listens; whether the pod's clients come too is told by an event.
+        Outcome::number(0)
+    });
+    Plan::Blocking {
+        interrupt: Interrupt::AlwaysRestart,
+        work,
+    }
+}
