@@ -11,6 +11,7 @@ mod decide;
 mod directories;
 mod facts;
 mod job;
+mod kind;
 mod look;
 mod numbers;
 mod open;
@@ -39,8 +40,9 @@ use mirrord_rules::{Mapper, Rules};
 use self::{
     decide::Target,
     job::{Arguments, Job},
+    kind::Kind,
     pod::Pod,
-    request::{Kind, Request},
+    request::Request,
 };
 use crate::{
     call::{Call, Interrupt, Outcome, Plan},
@@ -54,6 +56,7 @@ use crate::{
 /// Plans for calls that resolve a path.
 pub struct Paths {
     shared: Option<Arc<Shared>>,
+    hostname: Option<Arc<[u8]>>,
 }
 
 /// What all path calls share.
@@ -62,7 +65,6 @@ pub(crate) struct Shared {
     mapper: Mapper,
     pod: Box<dyn Pod>,
     events: Events,
-    hostname: Option<Arc<[u8]>>,
     facts: facts::Facts,
     written: written::Written,
     directories: directories::Directories,
@@ -103,8 +105,9 @@ impl Events {
 impl Paths {
     /// Reads the rules and greets the file server.
     pub fn new(context: &Context) -> Result<Self, SupervisorError> {
+        let hostname = context.hostname.clone();
         let Some(files) = context.files() else {
-            return Ok(Paths { shared: None });
+            return Ok(Paths { shared: None, hostname });
         };
         let rules = Rules::from_bytes(context.rules)
             .map_err(|error| SupervisorError::Rules(error.to_string()))?;
@@ -115,10 +118,8 @@ impl Paths {
             .map_err(std::io::Error::other)
             .map_err(SupervisorError::setup("reach the file server"))?;
         let events = Events::Session(context.session.clone());
-        let shared = Shared::new(rules, Box::new(client), events, context.hostname.clone())?;
-        Ok(Paths {
-            shared: Some(Arc::new(shared)),
-        })
+        let shared = Shared::new(rules, Box::new(client), events)?;
+        Ok(Paths { shared: Some(Arc::new(shared)), hostname })
     }
 }
 
@@ -127,7 +128,6 @@ impl Shared {
         rules: Rules<'static>,
         pod: Box<dyn Pod>,
         events: Events,
-        hostname: Option<Arc<[u8]>>,
     ) -> Result<Self, SupervisorError> {
         use rustix::fs::{Mode, OFlags};
         sys::clear_umask();
@@ -156,7 +156,6 @@ impl Shared {
             mapper,
             pod,
             events,
-            hostname,
             facts: facts::Facts::default(),
             written: written::Written::default(),
             directories: directories::Directories::default(),
@@ -255,18 +254,17 @@ impl Handler for Paths {
     fn calls(&self) -> &'static [i64] {
         match self.shared {
             Some(_) => numbers::CALLS,
+            None if self.hostname.is_some() => &[libc::SYS_uname],
             None => &[],
         }
     }
 
     fn plan(&self, call: &Call, tracee: &Tracee) -> Plan {
-        let Some(shared) = &self.shared else {
-            return Plan::Continue;
-        };
-        match call.nr {
-            libc::SYS_getcwd => shared.getcwd(call, tracee),
-            libc::SYS_uname => shared.uname(call),
-            _ => shared.plan(call, tracee),
+        match (&self.shared, &self.hostname) {
+            (_, Some(hostname)) if call.nr == libc::SYS_uname => process::uname(call, hostname),
+            (Some(shared), _) if call.nr == libc::SYS_getcwd => shared.getcwd(call, tracee),
+            (Some(shared), _) => shared.plan(call, tracee),
+            (None, _) => Plan::Continue,
         }
     }
 

@@ -11,8 +11,8 @@ use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, RenameFlags, Uid, XattrFlags
 use super::{
     decide::Target,
     job::Job,
+    kind::Kind,
     look::done,
-    request::Kind,
     sys::{self, Errno},
     tree::magic_path,
 };

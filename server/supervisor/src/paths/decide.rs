@@ -11,7 +11,8 @@ use mirrord_rules::{Access, PathPlace, Rule, Rules};
 
 use super::{
     Shared,
-    request::{At, Kind, Request},
+    kind::Kind,
+    request::{At, Request},
     resolve::{Base, BaseKind, Found, Place, View, is_own_process, join, resolve},
     sys::{self, Errno},
 };
@@ -66,7 +67,7 @@ impl Shared {
     pub(crate) fn target(&self, tracee: &Tracee, request: &Request, at: At) -> Errno<Target> {
         let path = tracee.read_path(at.path).map_err(|e| e.raw_os_error())?;
         if path.is_empty() {
-            return Ok(self.empty_path(tracee, at));
+            return Ok(self.empty_path(tracee, request, at));
         }
         let kind = &request.kind;
         let absolute = path[0] == b'/';
@@ -135,22 +136,34 @@ impl Shared {
                 self.report(tracee, request, &mapped, Some((side, decision.rule)));
                 target
             }
-            _ => {
+            PathPlace::Remote { .. } => {
                 self.report(tracee, request, name, Some((Side::Remote, decision.rule)));
                 Target::Pod(raw)
+            }
+            PathPlace::Local | PathPlace::LocalTrusted => {
+                self.report(tracee, request, name, None);
+                Target::Local(raw)
             }
         }
     }
 
-    /// An empty name means the descriptor itself, which the kernel knows; only a working
-    /// directory that we keep is ours to answer.
-    fn empty_path(&self, tracee: &Tracee, at: At) -> Target {
-        if !at.empty || at.dir != libc::AT_FDCWD {
+    /// An empty name means the descriptor itself, which the kernel knows; but not a working
+    /// directory that we keep, nor the original text of a link in the pod.
+    fn empty_path(&self, tracee: &Tracee, request: &Request, at: At) -> Target {
+        let reads_link = matches!(request.kind, Kind::ReadLink { .. });
+        if !at.empty || (at.dir != libc::AT_FDCWD && !reads_link) {
             return Target::Kernel;
         }
-        match self.directories.of(tracee) {
-            Some(path) => Target::Pod(path),
-            None => Target::Kernel,
+        match self.base(tracee, at.dir) {
+            Ok(Base {
+                path,
+                kind: BaseKind::Virtual,
+            }) => self.ruled(tracee, request, &path, path.clone()),
+            Ok(Base {
+                path,
+                kind: BaseKind::Remote,
+            }) if reads_link => Target::Pod(path),
+            _ => Target::Kernel,
         }
     }
 

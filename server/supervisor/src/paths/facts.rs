@@ -37,6 +37,8 @@ struct Entry {
     follow: bool,
     creds: Option<Creds>,
     walked: Arc<Walked>,
+    /// A folder that was opened to be read: its names are in the file server's cache, or soon.
+    listed: bool,
 }
 
 impl Facts {
@@ -78,21 +80,43 @@ impl Facts {
         }
         let known = entries.entry(path.into()).or_default();
         // What is not a link is the same whether links are followed or not.
-        let link = |found: &mirrord_files::Found| found.link.is_some();
-        let both = !follow && walked.found.as_ref().is_ok_and(|f| !link(f));
-        for follow in if both {
-            &[false, true][..]
-        } else {
-            std::slice::from_ref(&follow)
-        } {
-            known.retain(|e| e.follow != *follow || e.creds.as_ref() != creds);
-            let (creds, walked) = (creds.cloned(), walked.clone());
+        let both = match &walked.found {
+            Ok(found) => found.link.is_none() && (!follow || found.path == path),
+            Err(_) => false,
+        };
+        let forms: &[bool] = if both { &[false, true] } else { &[follow] };
+        for &follow in forms {
+            known.retain(|e| e.follow != follow || e.creds.as_ref() != creds);
             known.push(Entry {
-                follow: *follow,
-                creds,
-                walked,
+                follow,
+                creds: creds.cloned(),
+                walked: walked.clone(),
+                listed: false,
             });
         }
+    }
+
+    /// A folder was opened to be read.
+    pub(crate) fn listed(&self, path: &[u8], creds: Option<&Creds>) {
+        if let Some(known) = self.lock().get_mut(trim(path)) {
+            for entry in known.iter_mut().filter(|e| e.creds.as_ref() == creds) {
+                entry.listed = true;
+            }
+        }
+    }
+
+    /// The path without links of a folder that was listed and may be searched: looking at a name
+    /// in it asks the pod for nothing that is not here already.
+    pub(crate) fn searchable(&self, path: &[u8], creds: Option<&Creds>) -> Option<Vec<u8>> {
+        let entries = self.lock();
+        let known = entries
+            .get(path)?
+            .iter()
+            .find(|e| e.listed && e.creds.as_ref() == creds)?;
+        let found = known.walked.found.as_ref().ok()?;
+        let fresh = Instant::now() + MARGIN < known.walked.valid_until;
+        let may_search = found.allowed & mirrord_files::allow::EXECUTE != 0;
+        (fresh && may_search).then(|| found.path.clone())
     }
 
     /// A program changed what `path` names. Negative answers go with it, because a link can make

@@ -9,8 +9,9 @@ use mirrord_protocol::creds::Creds;
 use super::{
     Shared,
     decide::Target,
+    kind::Kind,
     pod::Question,
-    request::{Kind, Request},
+    request::Request,
     sys::{self, Errno, FileIds},
     times::FileTimes,
     tree::Tree,
@@ -108,8 +109,16 @@ impl Job {
             return None;
         };
         let follow = self.follow(path);
-        let walked = self.shared.facts.get(path, follow, self.creds.as_ref())?;
+        let walked = self.shared.facts.get(path, follow, self.creds.as_ref());
         let _ids = self.ids();
+        let looks = matches!(self.request.kind, Kind::Stat { .. } | Kind::Statx { .. });
+        let Some(walked) = walked else {
+            return if looks {
+                self.quick_stat_in_listed(path)
+            } else {
+                None
+            };
+        };
         match self.request.kind {
             Kind::Open { flags, resolve, .. } => self.quick_open(&walked, path, flags, resolve),
             Kind::Stat { .. } | Kind::Statx { .. } => self.quick_stat(&walked),

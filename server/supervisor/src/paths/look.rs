@@ -8,9 +8,10 @@ use mirrord_files::{Found, Walked, Want, allow};
 use super::{
     decide::Target,
     job::{Job, read_link},
-    request::Kind,
+    kind::Kind,
+    resolve::join,
     sys::{self, Errno},
-    tree::{Tree, magic_path},
+    tree::{Tree, magic_path, split},
 };
 use crate::call::{Cancelled, Outcome};
 
@@ -34,10 +35,42 @@ impl Job {
         }
     }
 
+    /// A name in a folder that was just listed, as `ls -l` and every tree walk ask for: its
+    /// attributes came with the listing, so it need not be asked for once more.
+    pub(crate) fn quick_stat_in_listed(&self, path: &[u8]) -> Option<Outcome> {
+        let fd = self.in_listed_folder(path, sys::CACHED)?;
+        let stat = sys::stat_bytes(fd.as_fd(), libc::AT_STATX_DONT_SYNC).ok()?;
+        if self.shared.written.contains(sys::inode_of(&stat)) {
+            return None;
+        }
+        self.stat_of(fd.as_fd(), libc::AT_STATX_DONT_SYNC).ok()
+    }
+
+    /// A descriptor of such a name; `None` when it is not one, or is a link to be followed.
+    fn in_listed_folder(&self, path: &[u8], resolve: u64) -> Option<OwnedFd> {
+        let (folder, name) = split(path);
+        if matches!(name, b"." | b"..") || name.ends_with(b"/") {
+            return None;
+        }
+        let folder = self.shared.facts.searchable(folder, self.creds.as_ref())?;
+        let tree = self.tree_if_mounted()?;
+        let fd = tree.handle(&join(&folder, name), false, resolve).ok()?;
+        if self.request.kind.follows() {
+            let stat = sys::stat_bytes(fd.as_fd(), libc::AT_STATX_DONT_SYNC).ok()?;
+            if sys::mode_of(&stat) & libc::S_IFMT == libc::S_IFLNK {
+                return None;
+            }
+        }
+        Some(fd)
+    }
+
     pub(crate) fn stat(&self, cancelled: &Cancelled) -> Errno<Outcome> {
         let path = self.path()?;
         if let Target::Local(_) = self.target {
             let fd = self.tree()?.handle(path, self.follow(path), 0)?;
+            return self.stat_of(fd.as_fd(), 0);
+        }
+        if let Some(fd) = self.in_listed_folder(path, 0) {
             return self.stat_of(fd.as_fd(), 0);
         }
         let walked = self.walk(cancelled, Want::Attr)?;
@@ -164,6 +197,11 @@ impl Job {
         if let Target::Local(_) = self.target {
             let all = allow::READ | allow::WRITE | allow::EXECUTE;
             return Ok((tree.handle(path, self.follow(path), 0)?, all));
+        }
+        if !matches!(self.request.kind, Kind::Watch { .. })
+            && let Some(fd) = self.in_listed_folder(path, 0)
+        {
+            return Ok((fd, 0));
         }
         let walked = self.walk(cancelled, Want::Attr)?;
         let found = walked.found.as_ref().map_err(|errno| *errno)?;

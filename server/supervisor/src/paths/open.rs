@@ -11,8 +11,8 @@ use mirrord_files::{Found, Walked, Want, allow};
 use super::{
     decide::Target,
     job::{Job, give},
+    kind::opens_for_writing,
     pod::Question,
-    request::opens_for_writing,
     sys::{self, Errno},
 };
 use crate::call::{Cancelled, Outcome};
@@ -54,7 +54,7 @@ impl Job {
             .tree_if_mounted()?
             .open(path, flags & !NOATIME, 0, resolve | sys::CACHED);
         let fd = fd.ok()?;
-        self.note_writing(&fd, flags);
+        self.note(found, &fd, flags);
         Some(give(fd, flags))
     }
 
@@ -104,7 +104,10 @@ impl Job {
             self.shared.facts.changed(self.path()?);
         }
         let fd = opened?;
-        self.note_writing(&fd, flags);
+        match &walked.found {
+            Ok(found) => self.note(found, &fd, flags),
+            Err(_) => self.note_writing(&fd, flags),
+        }
         Ok(give(fd, flags))
     }
 
@@ -132,6 +135,15 @@ impl Job {
             cancelled: cancelled.fd(),
         };
         Ok(give(self.shared.pod.snapshot(&question)?, flags))
+    }
+
+    fn note(&self, found: &Found, fd: &OwnedFd, flags: u64) {
+        if found.kind() == libc::S_IFDIR && flags & PATH == 0 {
+            for path in [self.path().unwrap_or_default(), &found.path] {
+                self.shared.facts.listed(path, self.creds.as_ref());
+            }
+        }
+        self.note_writing(fd, flags);
     }
 
     /// Attributes of a file that a program writes to change without a look-up: from now on they

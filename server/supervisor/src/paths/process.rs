@@ -84,18 +84,6 @@ impl Shared {
         Plan::Done(Outcome::number(path.len() as i64).write(buffer, path))
     }
 
-    /// `uname(2)` with the pod's host name.
-    pub(crate) fn uname(&self, call: &Call) -> Plan {
-        let (Some(hostname), Ok(mut names)) = (&self.hostname, sys::uname_bytes()) else {
-            return Plan::Continue;
-        };
-        let field = &mut names[sys::UTSNAME_FIELD..2 * sys::UTSNAME_FIELD];
-        field.fill(0);
-        let len = hostname.len().min(field.len() - 1);
-        field[..len].copy_from_slice(&hostname[..len]);
-        Plan::Done(Outcome::number(0).write(call.args[0], names))
-    }
-
     /// Whether the caller could change into a local folder; so far as we have its rights.
     pub(crate) fn enter(&self, path: &[u8]) -> Errno<()> {
         use rustix::fs::{Access, Mode, OFlags};
@@ -104,4 +92,16 @@ impl Shared {
         let folder = rustix::fs::open(path, flags, Mode::empty()).map_err(errno)?;
         rustix::fs::access(super::tree::magic_path(&folder), Access::EXEC_OK).map_err(errno)
     }
+}
+
+/// `uname(2)` with the pod's host name.
+pub(crate) fn uname(call: &Call, hostname: &[u8]) -> Plan {
+    let Ok(mut names) = sys::uname_bytes() else {
+        return Plan::Continue;
+    };
+    let field = &mut names[sys::UTSNAME_FIELD..2 * sys::UTSNAME_FIELD];
+    field.fill(0);
+    let len = hostname.len().min(field.len() - 1);
+    field[..len].copy_from_slice(&hostname[..len]);
+    Plan::Done(Outcome::number(0).write(call.args[0], names))
 }

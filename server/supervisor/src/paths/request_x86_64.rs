@@ -1,6 +1,9 @@
 //! The path calls that only x86_64 still has beside their `…at` forms.
 
-use super::request::{At, Kind, Request, Times, open};
+use super::{
+    kind::{Kind, Times},
+    request::{At, Request, open},
+};
 use crate::call::Call;
 
 /// Like [`super::request::decode`], for the old calls.

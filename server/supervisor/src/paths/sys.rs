@@ -114,6 +114,14 @@ pub(crate) fn inode_of(stat: &[u8]) -> u64 {
         .map_or(0, u64::from_ne_bytes)
 }
 
+/// Kind and permission bits, likewise.
+pub(crate) fn mode_of(stat: &[u8]) -> u32 {
+    let at = std::mem::offset_of!(libc::stat, st_mode);
+    stat.get(at..at + 4)
+        .and_then(|b| b.try_into().ok())
+        .map_or(0, u32::from_ne_bytes)
+}
+
 /// statx(2) of a descriptor as raw bytes.
 pub(crate) fn statx_bytes(fd: BorrowedFd<'_>, flags: i32, mask: u32) -> Errno<Vec<u8>> {
     let mut buffer = vec![0u8; STATX_SIZE];

@@ -155,8 +155,7 @@ fn make_world(mounted: bool) -> World {
         walks: walks.clone(),
     };
     let events = Events::Kept(Mutex::default());
-    let hostname = Some(Arc::from(&b"the-pod"[..]));
-    let shared = Shared::new(rules().rules().unwrap(), Box::new(folder), events, hostname).unwrap();
+    let shared = Shared::new(rules().rules().unwrap(), Box::new(folder), events).unwrap();
     let world = World {
         shared: Arc::new(shared),
         pod,
@@ -202,6 +201,7 @@ impl World {
         };
         let paths = super::Paths {
             shared: Some(self.shared.clone()),
+            hostname: Some(Arc::from(&b"the-pod"[..])),
         };
         let plan = crate::handler::Handler::plan(&paths, &call, &tracee);
         self.quick = matches!(plan, Plan::Done(_));

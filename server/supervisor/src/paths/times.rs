@@ -2,7 +2,7 @@
 
 use rustix::fs::{Timespec, Timestamps};
 
-use super::{request::Times, sys::Errno};
+use super::{kind::Times, sys::Errno};
 use crate::tracee::Tracee;
 
 /// Last access and last modification, as `utimensat(2)` takes them.

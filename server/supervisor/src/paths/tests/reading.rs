@@ -233,3 +233,50 @@ fn attributes_watches_and_file_systems_are_looked_at_by_descriptor() {
         "the caller's own descriptor"
     );
 }
+
+#[test]
+fn names_of_a_listed_folder_are_not_asked_for_again() {
+    let mut world = world();
+    std::os::unix::fs::symlink("/etc", world.in_pod("data/link")).unwrap();
+    assert_eq!(
+        world.open("/data", libc::O_DIRECTORY, 0),
+        Answer::Fd("/data".into())
+    );
+    let mut room = Room::new(256);
+    let buffer = room.address();
+    assert_eq!(
+        world.at(STAT, "/data/file", &[buffer, 0]),
+        Answer::Number(0)
+    );
+    assert_eq!(
+        world.at(STAT, "/data/link", &[buffer, NOFOLLOW]),
+        Answer::Number(0)
+    );
+    assert!(world.quick);
+    assert_eq!(world.walks(), 1);
+    // Where a link leads is the pod's kernel's to say, and what is missing as well.
+    assert_eq!(
+        world.at(STAT, "/data/link", &[buffer, 0]),
+        Answer::Errno(libc::ENOENT)
+    );
+    assert_eq!(
+        world.at(STAT, "/data/none", &[buffer, 0]),
+        Answer::Errno(libc::ENOENT)
+    );
+    assert_eq!(world.walks(), 3);
+}
+
+#[test]
+fn a_link_is_read_through_its_descriptor() {
+    let mut world = world();
+    std::os::unix::fs::symlink("/data/file", world.in_pod("data/link")).unwrap();
+    let flags = libc::O_PATH | libc::O_NOFOLLOW;
+    assert_eq!(
+        world.open("/data/link", flags, 0),
+        Answer::Fd("/data/link".into())
+    );
+    let link = world.last_fd.take().unwrap();
+    let mut room = Room::new(16);
+    let args = [link.as_raw_fd() as u64, address(c""), room.address(), 16];
+    assert_eq!(world.call(libc::SYS_readlinkat, &args), Answer::Number(10));
+}
