@@ -4,18 +4,19 @@
 //! the connection and one for all, and beyond that the copy is given up, for the pod's clients
 //! must not feel that they are watched.
 
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use mirrord_link::Streams;
 use mirrord_protocol::streams::StreamHeader;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 /// Bytes that one connection may have waiting, and all together.
-const HELD_BY_ONE: usize = 3 << 20;
-const HELD_BY_ALL: usize = 4 << 20;
+const HELD_BY_ONE: usize = 6 << 20;
+const HELD_BY_ALL: usize = 8 << 20;
 /// Pieces of one connection; small ones cost more than their bytes.
 const PIECES: usize = 8192;
 
@@ -115,7 +116,7 @@ impl CopyReceiver {
         mut self,
         streams: Streams,
         header: StreamHeader,
-    ) -> std::io::Result<()> {
+    ) -> io::Result<()> {
         let mut stream = streams.open(&header).await?;
         while let Some(piece) = self.piece_rx.recv().await {
             match piece {
@@ -125,7 +126,16 @@ impl CopyReceiver {
                         stream.flush().await?;
                     }
                 }
-                Piece::End => return stream.shutdown().await,
+                Piece::End => {
+                    stream.shutdown().await?;
+                    // Dropping a stream whose other direction stands would be a reset, which may
+                    // overtake what was sent; the session ends its direction at the start.
+                    return match stream.read_u8().await {
+                        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(()),
+                        Err(error) => Err(error),
+                        Ok(_) => Err(ErrorKind::InvalidData.into()),
+                    };
+                }
             }
         }
         // Given up: the stream is dropped unfinished, which resets it.

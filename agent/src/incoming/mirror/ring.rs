@@ -16,12 +16,13 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use super::filter::{self, Instruction};
 use crate::incoming::sys;
 
-/// Holds the largest packets there are without BIG TCP, and a good part of those with it.
-const BLOCK_SIZE: usize = 256 * 1024;
-const BLOCKS: usize = 12;
+/// Holds the largest packets there are without BIG TCP.
+const BLOCK_SIZE: usize = 128 * 1024;
+const BLOCKS: usize = 32;
 const RING_SIZE: usize = BLOCK_SIZE * BLOCKS;
-/// A block that is not full is handed over after this many milliseconds.
-const BLOCK_TIME: u32 = 2;
+/// A block that is not full is handed over after this many milliseconds. All blocks together are
+/// the time that the thread may be kept from running before packets are lost, so it is not less.
+const BLOCK_TIME: u32 = 8;
 
 // linux/if_packet.h
 const PACKET_RX_RING: i32 = 5;

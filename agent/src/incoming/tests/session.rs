@@ -138,6 +138,7 @@ async fn refuse(mut stream: Stream) {
 }
 
 async fn keep(mut stream: Stream, addresses: AddressPair, copies: &Mutex<Vec<Copied>>) {
+    stream.shutdown().await.unwrap();
     let mut bytes = Vec::new();
     let ended = stream.read_to_end(&mut bytes).await.is_ok();
     copies.lock().unwrap().push(Copied {

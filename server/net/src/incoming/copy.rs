@@ -14,6 +14,8 @@ const BUFFER: usize = 64 * 1024;
 
 /// Serves one mirrored connection until the program has closed its side.
 pub(super) async fn copy(mut socket: TcpStream, mut stream: Stream) -> io::Result<()> {
+    // Nothing goes back; so the stream is complete, and no reset, when the client has ended.
+    stream.shutdown().await?;
     let result = both(&mut socket, &mut stream).await;
     if result.is_err() {
         socket.reset_on_close();
