@@ -78,9 +78,24 @@ async fn converse(fs: &Rc<Fs>, mut socket: UnixStream) -> io::Result<()> {
         let (told, fd) = tokio::select! {
             biased;
             told = answer(fs, question) => told,
-            _ = socket.readable() => return Ok(()),
+            () = hang_up(&socket) => return Ok(()),
         };
         send(&mut socket, &told, fd).await?;
+    }
+}
+
+/// Returns when the other end is closed, or says something out of turn.
+async fn hang_up(socket: &UnixStream) {
+    while socket.readable().await.is_ok() {
+        let mut byte = [0];
+        let peeked = socket.try_io(Interest::READABLE, || {
+            let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+            Ok(rustix::net::recv(socket, &mut byte[..], flags)?)
+        });
+        // The event loop remembers earlier readiness until a call says otherwise.
+        if !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            return;
+        }
     }
 }
 
