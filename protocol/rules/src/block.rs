@@ -124,7 +124,6 @@ impl<'a> Reader<'a> {
                 return Err(BlockError::Cut);
             }
         }
-        std::str::from_utf8(reader.bytes(Section::Text)).map_err(|_| BlockError::Cut)?;
         Ok(reader)
     }
 

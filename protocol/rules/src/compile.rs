@@ -88,6 +88,7 @@ impl Compiler {
                 items.push(item);
             }
         }
+        let own = items.len();
         for (says, text) in defaults::rules(source) {
             let (says, shown) = match says {
                 Default::NotFound => (Says::NotFound, "fs.not_found"),
@@ -95,7 +96,9 @@ impl Compiler {
                 Default::Local => (Says::Local, "fs.local"),
                 Default::LocalTrusted => (Says::LocalTrusted, "fs.local"),
             };
-            for item in self.parse("the default lists", std::slice::from_ref(&text), true) {
+            // ASCII only: `(?i)` in Unicode would cost states for letters that no default has.
+            let list = [format!("(?-u){text}")];
+            for item in self.parse("the default lists", &list, true) {
                 let rule = self
                     .writer
                     .text(format!("{shown} (default) {text}").as_bytes());
@@ -104,7 +107,7 @@ impl Compiler {
                 items.push(item);
             }
         }
-        self.automata(Section::PathGroups, PATH_GROUPS, items);
+        self.automata(Section::PathGroups, PATH_GROUPS, items, own);
     }
 
     fn mapping(&mut self, source: &RuleSource) {
@@ -120,7 +123,7 @@ impl Compiler {
             let record = [pattern, replacement, rule].concat();
             self.writer.words(Section::MappingPatterns, &record);
         }
-        self.automata(Section::MappingGroups, OTHER_GROUPS, items);
+        self.automata(Section::MappingGroups, OTHER_GROUPS, items, 0);
     }
 
     fn unix(&mut self, source: &RuleSource) {
@@ -132,7 +135,7 @@ impl Compiler {
             let rule = self.writer.text(rule.as_bytes());
             self.writer.words(Section::UnixPatterns, &rule);
         }
-        self.automata(Section::UnixGroups, OTHER_GROUPS, items);
+        self.automata(Section::UnixGroups, OTHER_GROUPS, items, 0);
     }
 
     fn parse(
@@ -156,30 +159,45 @@ impl Compiler {
         items
     }
 
-    fn automata(&mut self, section: Section, most: usize, items: Vec<Item>) {
-        let hirs: Vec<Hir> = items.iter().map(|item| item.hir.clone()).collect();
-        match pattern::build(&hirs) {
-            Ok(groups) if groups.len() > most => {
-                if let Some(item) = items.last() {
-                    let reason = "the patterns together need too much memory; \
-                                  use fewer of them, or begin them with `^`"
-                        .to_owned();
-                    let error = PatternError {
-                        reason,
+    /// Builds the automata of a list. Those before and after `split` never share one: the user's
+    /// patterns float, the defaults are anchored, and together they would be large.
+    fn automata(&mut self, section: Section, most: usize, items: Vec<Item>, split: usize) {
+        let mut count = 0;
+        for part in [0..split, split..items.len()] {
+            let hirs: Vec<Hir> = items[part.clone()]
+                .iter()
+                .map(|item| item.hir.clone())
+                .collect();
+            let groups =
+                pattern::build(&hirs).map_err(|(index, error)| (part.start + index, error));
+            let groups = groups.and_then(|groups| {
+                count += groups.len();
+                if count <= most {
+                    return Ok(groups);
+                }
+                let reason = "the patterns together need too much memory; \
+                              use fewer of them, or begin them with `^`";
+                let last = part.end.saturating_sub(1);
+                Err((
+                    last,
+                    PatternError {
+                        reason: reason.to_owned(),
                         range: None,
-                    };
+                    },
+                ))
+            });
+            match groups {
+                Ok(groups) => {
+                    for Group { first, automaton } in groups {
+                        let [start, length] = self.writer.automaton(&automaton);
+                        let first = (part.start + first) as u32;
+                        self.writer.words(section, &[start, length, first]);
+                    }
+                }
+                Err((index, error)) => {
+                    let item = &items[index];
                     self.error(item.list, item.index, &item.text, error);
                 }
-            }
-            Ok(groups) => {
-                for Group { first, automaton } in groups {
-                    let [start, length] = self.writer.automaton(&automaton);
-                    self.writer.words(section, &[start, length, first as u32]);
-                }
-            }
-            Err((index, error)) => {
-                let item = &items[index];
-                self.error(item.list, item.index, &item.text, error);
             }
         }
     }

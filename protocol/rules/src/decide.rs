@@ -8,6 +8,7 @@ use crate::block::{Reader, Section, Table};
 use crate::error::BlockError;
 use crate::network::Network;
 use crate::pattern::first_match;
+use crate::program;
 use crate::source::FsMode;
 
 /// What a call wants from a path.
@@ -55,7 +56,7 @@ pub struct Rule<'a>(pub(crate) &'a [u8]);
 impl<'a> Rule<'a> {
     /// The text.
     pub fn as_str(self) -> &'a str {
-        // The block's text was checked when it was opened; a cut inside a character shows nothing.
+        // The compiler wrote UTF-8; a damaged block shows nothing.
         std::str::from_utf8(self.0).unwrap_or("")
     }
 
@@ -89,7 +90,7 @@ pub(crate) enum Says {
 
 /// Automata of one list, and the first pattern of each. More than this many are refused when
 /// compiling; a fixed number keeps [`Rules`] free of allocation.
-pub(crate) const PATH_GROUPS: usize = 4;
+pub(crate) const PATH_GROUPS: usize = 8;
 pub(crate) const OTHER_GROUPS: usize = 2;
 
 #[derive(Clone)]
@@ -131,6 +132,8 @@ pub struct Rules<'a> {
     mode: FsMode,
     paths: Automata<'a, PATH_GROUPS>,
     path_patterns: Table<'a, 3>,
+    /// The started program, and the text of its rule.
+    executable: (&'a [u8], &'a [u8]),
     mapping: Automata<'a, OTHER_GROUPS>,
     pub(crate) mapping_patterns: Table<'a, 6>,
 }
@@ -140,7 +143,8 @@ impl<'a> Rules<'a> {
     /// mapping does; see [`crate::AlignedBlock`] otherwise.
     pub fn from_bytes(block: &'a [u8]) -> Result<Self, BlockError> {
         let reader = Reader::new(block)?;
-        let [mode, ..] = reader.table::<8>(Section::Settings).get(0);
+        let [mode, _, _, _, at, length, rule_at, rule_length] =
+            reader.table::<8>(Section::Settings).get(0);
         Ok(Rules {
             reader,
             network: Network::read(&reader)?,
@@ -153,6 +157,10 @@ impl<'a> Rules<'a> {
             },
             paths: Automata::read(&reader, Section::PathGroups)?,
             path_patterns: reader.table(Section::PathPatterns),
+            executable: (
+                reader.text([at, length]),
+                reader.text([rule_at, rule_length]),
+            ),
             mapping: Automata::read(&reader, Section::MappingGroups)?,
             mapping_patterns: reader.table(Section::MappingPatterns),
         })
@@ -186,6 +194,13 @@ impl<'a> Rules<'a> {
             return decided(PathPlace::Local, Rule::fixed("fs.mode local"));
         }
         let Some(pattern) = self.paths.first_match(path) else {
+            if let Some(rule) = program::matching(path) {
+                return decided(PathPlace::Local, rule);
+            }
+            let (executable, rule) = self.executable;
+            if !executable.is_empty() && program::ends_with(path, executable) {
+                return decided(PathPlace::Local, Rule(rule));
+            }
             return match (self.mode, access) {
                 (FsMode::Write, _) => decided(
                     PathPlace::Remote { writable: true },

@@ -58,45 +58,9 @@ const MACHINE_DIRECTORIES: &[&str] = &[
 /// The listing of the root, and paths of Windows programs under WSL.
 const OTHER_PLACES: &[&str] = &["^/$", "^/Program Files"];
 
-/// Program text that interpreters and loaders look for along their search paths: it is the local
-/// program, wherever it lies.
-const PROGRAM_FILES: &[&str] = &[
-    // Shared objects. With a version (`libssl.so.3`) they are ours, for the reason of `/lib64`.
-    r".\.so$",
-    r".\.so(\.[0-9]+)+$",
-    r".\.d$",
-    // Shell, Ruby.
-    r".\.sh$",
-    r".\.rb$",
-    // Python, and its virtual environments.
-    r".\.py$",
-    r".\.pyc$",
-    r".\.pth$",
-    r"venv\.cfg$",
-    // Java.
-    r".\.jar$",
-    r".\.class$",
-    r".*(^|/)jvm\.cfg$",
-    // JavaScript: sources, package files looked for in every parent directory, dependencies.
-    r".\.js$",
-    r"/package\.json$",
-    r"/\.yarnrc$",
-    r"/\.yarnrc.yml$",
-    r"/\.yarnrc.json$",
-    r"/node_modules",
-    // .NET: assemblies, symbols, the debugger's pipes.
-    r"\.dll$",
-    r"\.pdb$",
-    r"clr-.*-pipe-",
-    // Apple property lists.
-    r".\.plist$",
-    // The asdf version manager.
-    r".+\.asdf/.+",
-    r".*/\.tool-versions$",
-];
-
-/// The default rules, best first. Cheap anchored patterns come before those that must look at the
-/// whole path; which of two local rules matches first changes nothing but the text that is shown.
+/// The default rules that begin at a known place, best first, for the automaton; those that must
+/// look at the whole path are in [`crate::program`]. Which of two local rules matches first changes
+/// nothing but the text that is shown.
 pub(crate) fn rules(source: &RuleSource) -> Vec<(Default, String)> {
     let machine = &source.machine;
     let mut rules = Vec::new();
@@ -160,14 +124,6 @@ pub(crate) fn rules(source: &RuleSource) -> Vec<(Default, String)> {
     // Hidden files of the user: settings of this machine's tools.
     if let Some(home) = home {
         rules.push((Default::Local, format!(r"^{}/\.", escape(home))));
-    }
-    rules.extend(
-        PROGRAM_FILES
-            .iter()
-            .map(|pattern| (Default::Local, (*pattern).to_owned())),
-    );
-    if let Some(executable) = &machine.executable {
-        rules.push((Default::Local, format!("{}$", escape(executable))));
     }
     rules
 }

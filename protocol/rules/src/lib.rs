@@ -18,6 +18,7 @@ mod error;
 mod mapper;
 mod network;
 mod pattern;
+mod program;
 mod source;
 
 pub use address::{AddressError, AddressFilter, Host, Proto};

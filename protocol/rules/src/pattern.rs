@@ -14,10 +14,13 @@ use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
 use regex_syntax::hir::{Dot, Hir, HirKind, Look, Repetition};
 
-/// Largest automaton; patterns that need more together are put into several.
+/// Largest automaton of several patterns. Beyond it, two automata are quicker to build.
+const LARGEST_SHARED: usize = 512 << 10;
+/// Largest automaton of one pattern.
 const LARGEST: usize = 2 << 20;
-/// What determinization may use for the largest automaton that is tried.
-const LARGEST_BUILD: usize = 32 << 20;
+/// Patterns with unbounded repetitions inside that may share an automaton: each one multiplies
+/// the others' states, for it stays "half found" once its beginning was seen.
+const MOST_SPREAD: usize = 3;
 
 /// Why a pattern cannot be used.
 #[derive(Debug)]
@@ -61,7 +64,16 @@ pub(crate) fn parse(pattern: &str, case_insensitive: bool) -> Result<Hir, Patter
 pub(crate) fn build(patterns: &[Hir]) -> Result<Vec<Group>, (usize, PatternError)> {
     let searched: Vec<Hir> = patterns.iter().map(found_anywhere).collect();
     let mut groups = Vec::new();
-    build_range(&searched, 0..patterns.len(), &mut groups)?;
+    let (mut start, mut spread) = (0, 0);
+    for (index, pattern) in patterns.iter().enumerate() {
+        let more = usize::from(is_spread(pattern));
+        if spread + more > MOST_SPREAD {
+            build_range(&searched, start..index, &mut groups)?;
+            (start, spread) = (index, 0);
+        }
+        spread += more;
+    }
+    build_range(&searched, start..patterns.len(), &mut groups)?;
     Ok(groups)
 }
 
@@ -124,12 +136,17 @@ fn build_range(
 }
 
 fn build_one(patterns: &[Hir]) -> Result<Vec<u8>, String> {
+    let limit = if patterns.len() == 1 {
+        LARGEST
+    } else {
+        LARGEST_SHARED
+    };
     let nfa = NFA::compiler()
         .configure(
             thompson::Config::new()
                 .utf8(false)
                 .which_captures(WhichCaptures::None)
-                .nfa_size_limit(Some(LARGEST_BUILD)),
+                .nfa_size_limit(Some(limit)),
         )
         .build_many_from_hir(patterns)
         .map_err(|error| error.to_string())?;
@@ -139,8 +156,8 @@ fn build_one(patterns: &[Hir]) -> Result<Vec<u8>, String> {
                 .match_kind(MatchKind::LeftmostFirst)
                 .start_kind(StartKind::Anchored)
                 .accelerate(false)
-                .dfa_size_limit(Some(LARGEST))
-                .determinize_size_limit(Some(LARGEST_BUILD)),
+                .dfa_size_limit(Some(limit))
+                .determinize_size_limit(Some(8 * limit)),
         )
         .build_from_nfa(&nfa)
         .map_err(|error| error.to_string())?;
@@ -148,6 +165,8 @@ fn build_one(patterns: &[Hir]) -> Result<Vec<u8>, String> {
     Ok(bytes[padding..].to_vec())
 }
 
+/// The pattern, to be searched from the beginning of the text. Only whether it is found matters:
+/// `.+\.json` is found where `.\.json` is, and so repetitions at the ends go.
 fn found_anywhere(pattern: &Hir) -> Hir {
     if pattern.properties().look_set_prefix().contains(Look::Start) {
         return pattern.clone();
@@ -158,7 +177,50 @@ fn found_anywhere(pattern: &Hir) -> Hir {
         greedy: false,
         sub: Box::new(Hir::dot(Dot::AnyByte)),
     });
-    Hir::concat(vec![anything, pattern.clone()])
+    let mut parts = vec![anything];
+    match pattern.kind() {
+        HirKind::Concat(inner) => parts.extend(inner.iter().cloned()),
+        _ => parts.push(pattern.clone()),
+    }
+    let last = parts.len() - 1;
+    parts[1] = shortest(&parts[1]);
+    parts[last] = shortest(&parts[last]);
+    Hir::concat(parts)
+}
+
+/// An unbounded repetition at a pattern's end, as few times as it may be.
+fn shortest(part: &Hir) -> Hir {
+    match part.kind() {
+        HirKind::Repetition(repetition) if repetition.max.is_none() => {
+            Hir::repetition(Repetition {
+                max: Some(repetition.min),
+                ..repetition.clone()
+            })
+        }
+        _ => part.clone(),
+    }
+}
+
+/// Whether a pattern repeats something without bound between other parts.
+fn is_spread(pattern: &Hir) -> bool {
+    fn unbounded(part: &Hir) -> bool {
+        match part.kind() {
+            HirKind::Repetition(repetition) => {
+                repetition.max.is_none() || unbounded(&repetition.sub)
+            }
+            HirKind::Capture(capture) => unbounded(&capture.sub),
+            HirKind::Concat(parts) | HirKind::Alternation(parts) => parts.iter().any(unbounded),
+            HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => false,
+        }
+    }
+    match pattern.kind() {
+        HirKind::Concat(parts) => parts
+            .iter()
+            .skip(1)
+            .take(parts.len().saturating_sub(2))
+            .any(unbounded),
+        _ => unbounded(pattern),
+    }
 }
 
 /// `\b` and its kind look at Unicode words, which an automaton cannot; file names are matched as
