@@ -16,7 +16,7 @@ def call(url):
 
 seen = {
     "environment": os.environ.get("DATABASE_URL", "DATABASE_URL is not set"),
-    "file": ask(lambda: open("/etc/app/config.yaml").readline().strip()),
+    "file": ask(lambda: open("/data/hello.txt").readline().strip()),
     "name": ask(lambda: socket.gethostbyname("orders")),
     "call": ask(lambda: call("http://orders/")),
 }

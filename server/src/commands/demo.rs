@@ -129,7 +129,7 @@ fn show(plain: &Seen, inside: &Seen, pod: [&str; 3]) {
     println!("\n{:<22} {:<44} inside the pod", "", "plain");
     for (what, plain, inside) in [
         ("DATABASE_URL", &plain.environment, &inside.environment),
-        ("/etc/app/config.yaml", &plain.file, &inside.file),
+        ("/data/hello.txt", &plain.file, &inside.file),
         ("address of `orders`", &plain.name, &inside.name),
         ("http://orders/", &plain.call, &inside.call),
     ] {

@@ -56,22 +56,28 @@ impl Parts {
         if tokio::time::timeout(END_POLITELY, self.program.wait()).await.is_err() {
             self.program.kill().await;
         }
+        // The supervisor ends with its programs, the file server with the supervisor; then nobody
+        // is left who could miss the agent.
+        let deadline = tokio::time::Instant::now() + END_POLITELY;
+        end_by(deadline, &mut self.supervisor_process).await;
+        end_by(deadline, &mut self.files_process).await;
         self.agent.close(&reason).await;
         self.streams_tx.send_replace(None);
-        let mut ours = vec![&mut self.supervisor_process, &mut self.files_process];
-        ours.extend(self.agent_process.as_mut());
-        let deadline = tokio::time::Instant::now() + END_POLITELY;
-        for process in ours {
-            if tokio::time::timeout_at(deadline, process.wait()).await.is_err() {
-                tracing::warn!("process {:?} did not end by itself", process.id());
-                let _ = process.kill().await;
-            }
+        if let Some(agent) = &mut self.agent_process {
+            end_by(deadline, agent).await;
         }
         while let Ok(kind) = self.event_rx.try_recv() {
             self.events.add(kind);
         }
         state(&mut self.events, "ended", &reason);
         self.events.close()
+    }
+}
+
+async fn end_by(deadline: tokio::time::Instant, process: &mut Child) {
+    if tokio::time::timeout_at(deadline, process.wait()).await.is_err() {
+        tracing::warn!("process {:?} did not end by itself", process.id());
+        let _ = process.kill().await;
     }
 }
 

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use mirrord_link::{IncomingStreams, SessionIdentity, Side, Streams};
+use mirrord_link::{IncomingStreams, SessionIdentity, Side};
 use mirrord_net::incoming::IncomingRelays;
 use mirrord_net::outgoing::OutgoingRelays;
 use mirrord_net::peers::PeerTable;
