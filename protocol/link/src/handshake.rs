@@ -23,11 +23,9 @@ use tokio_tungstenite::{
 
 use crate::{
     AgentIdentity, Endpoint, LinkError, SessionIdentity, Socket, Transport, hex,
-    identity::random_key, socket::websocket_config,
+    identity::{HELLO_LIMIT, random_key},
+    socket::websocket_config,
 };
-
-/// A peer that says nothing for this long holds no socket of ours.
-const HELLO_LIMIT: Duration = Duration::from_secs(10);
 
 const HELLO_HEADER: &str = "x-mirrord-hello";
 const PROOF_HEADER: &str = "x-mirrord-proof";
@@ -38,7 +36,7 @@ pub async fn dial(
     identity: &SessionIdentity,
     purpose: Purpose,
 ) -> Result<(AgentHello, Socket), LinkError> {
-    let connected = within("connecting to the agent", connect(endpoint)).await?;
+    let connected = within("connecting to the agent", HELLO_LIMIT, connect(endpoint)).await?;
     let io = connected.map_err(|source| LinkError::Connect {
         endpoint: endpoint.clone(),
         source,
@@ -52,6 +50,7 @@ pub async fn dial(
     };
     within(
         "the agent's hello",
+        HELLO_LIMIT,
         dial_with(io, endpoint, identity, &hello),
     )
     .await?
@@ -64,7 +63,12 @@ pub async fn accept(
 ) -> Result<(SessionHello, Socket), LinkError> {
     let io = io.into();
     io.prepare().map_err(local)?;
-    within("the session's hello", accept_with(io, identity)).await?
+    within(
+        "the session's hello",
+        identity.hello_limit,
+        accept_with(io, identity),
+    )
+    .await?
 }
 
 async fn connect(endpoint: &Endpoint) -> io::Result<Transport> {
@@ -234,13 +238,14 @@ fn refusal(answer: tungstenite::http::Response<Option<Vec<u8>>>) -> LinkError {
     LinkError::Refused { reason }
 }
 
-async fn within<F: Future>(what: &'static str, work: F) -> Result<F::Output, LinkError> {
-    tokio::time::timeout(HELLO_LIMIT, work)
+async fn within<F: Future>(
+    what: &'static str,
+    after: Duration,
+    work: F,
+) -> Result<F::Output, LinkError> {
+    tokio::time::timeout(after, work)
         .await
-        .map_err(|_| LinkError::Timeout {
-            what,
-            after: HELLO_LIMIT,
-        })
+        .map_err(|_| LinkError::Timeout { what, after })
 }
 
 fn local(source: io::Error) -> LinkError {

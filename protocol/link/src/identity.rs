@@ -8,6 +8,7 @@ use std::{
     fmt,
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -21,6 +22,9 @@ use crate::{LinkError, hex};
 
 /// An agent makes at most this many links; after them it refuses rather than forget a nonce.
 const MAX_HELLOS: usize = 65_536;
+
+/// A peer that says nothing for this long holds no socket of ours.
+pub(crate) const HELLO_LIMIT: Duration = Duration::from_secs(10);
 
 /// An agent's public key, printed by the agent and read by the session over another channel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +52,8 @@ pub struct AgentIdentity {
     /// The agent's own version, for messages.
     pub(crate) agent_version: String,
     nonces: Arc<Mutex<HashSet<[u8; 32]>>>,
+    /// How long a caller may take for its hello.
+    pub(crate) hello_limit: Duration,
 }
 
 impl fmt::Display for Fingerprint {
@@ -126,6 +132,7 @@ impl AgentIdentity {
             versions: mirrord_protocol::VERSION,
             agent_version: agent_version.to_owned(),
             nonces: Arc::default(),
+            hello_limit: HELLO_LIMIT,
         })
     }
 
@@ -133,6 +140,13 @@ impl AgentIdentity {
     #[must_use]
     pub fn with_versions(mut self, versions: VersionRange) -> Self {
         self.versions = versions;
+        self
+    }
+
+    /// The same agent with more or less patience for a caller's hello.
+    #[must_use]
+    pub fn with_hello_limit(mut self, limit: Duration) -> Self {
+        self.hello_limit = limit;
         self
     }
 

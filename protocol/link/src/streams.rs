@@ -7,6 +7,7 @@
 
 mod driver;
 mod ledger;
+mod memory;
 mod stream;
 mod wire;
 

@@ -17,6 +17,7 @@ use yamux::{Config, Connection, ConnectionError, Mode};
 use super::{
     MAX_OPEN, Side, Stream,
     ledger::Ledger,
+    memory::keep_freed_memory,
     wire::{Wire, lock},
 };
 use crate::{KEEPALIVE_INTERVAL, LinkError, socket::WebSocket};
@@ -55,8 +56,10 @@ pub(super) fn start(
     websocket: WebSocket,
     side: Side,
 ) -> (Arc<Shared>, mpsc::UnboundedReceiver<Stream>) {
+    keep_freed_memory();
     let ledger = Arc::new(Mutex::new(Ledger::default()));
     let mut config = Config::default();
+    // The first call lifts a limit that the second would run into.
     config.set_max_connection_receive_window(None);
     config.set_max_num_streams(YAMUX_STREAMS);
     let window = YAMUX_STREAMS * yamux::DEFAULT_CREDIT as usize + window_growth(side);
