@@ -16,13 +16,13 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use super::filter::{self, Instruction};
 use crate::incoming::sys;
 
-/// Holds the largest packets there are without BIG TCP.
-const BLOCK_SIZE: usize = 128 * 1024;
-const BLOCKS: usize = 32;
+/// Holds three of the largest packets without BIG TCP, which leaves little of a block unused.
+const BLOCK_SIZE: usize = 256 * 1024;
+const BLOCKS: usize = 16;
 const RING_SIZE: usize = BLOCK_SIZE * BLOCKS;
 /// A block that is not full is handed over after this many milliseconds. All blocks together are
 /// the time that the thread may be kept from running before packets are lost, so it is not less.
-const BLOCK_TIME: u32 = 8;
+const BLOCK_TIME: u32 = 10;
 
 // linux/if_packet.h
 const PACKET_RX_RING: i32 = 5;

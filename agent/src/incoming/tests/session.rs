@@ -1,5 +1,6 @@
 //! The session's end of a real link, in place of the local program.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mirrord_link::{
@@ -35,11 +36,20 @@ pub(super) struct Copied {
     pub(super) ended: bool,
 }
 
+/// What mirrored connections brought.
+#[derive(Default)]
+pub(super) struct Copies {
+    /// Those that are over.
+    pub(super) over: Mutex<Vec<Copied>>,
+    /// Bytes of all so far.
+    pub(super) bytes: AtomicUsize,
+}
+
 /// An agent's incoming side and the session at the other end of its link.
 pub(super) struct Session {
     pub(super) incoming: Incoming,
     pub(super) notice_rx: mpsc::Receiver<Notice>,
-    pub(super) copies: Arc<Mutex<Vec<Copied>>>,
+    pub(super) copies: Arc<Copies>,
     serving: JoinHandle<()>,
 }
 
@@ -84,7 +94,7 @@ async fn link() -> (Streams, IncomingStreams) {
     (streams, incoming)
 }
 
-async fn serve(mut incoming: IncomingStreams, manner: Manner, copies: Arc<Mutex<Vec<Copied>>>) {
+async fn serve(mut incoming: IncomingStreams, manner: Manner, copies: Arc<Copies>) {
     let mut tasks = tokio::task::JoinSet::new();
     while let Some((header, stream)) = incoming.next().await {
         let StreamHeader::Incoming {
@@ -137,11 +147,17 @@ async fn refuse(mut stream: Stream) {
     let _ = stream.read_to_end(&mut rest).await;
 }
 
-async fn keep(mut stream: Stream, addresses: AddressPair, copies: &Mutex<Vec<Copied>>) {
+async fn keep(mut stream: Stream, addresses: AddressPair, copies: &Copies) {
     stream.shutdown().await.unwrap();
     let mut bytes = Vec::new();
-    let ended = stream.read_to_end(&mut bytes).await.is_ok();
-    copies.lock().unwrap().push(Copied {
+    let ended = loop {
+        match stream.read_buf(&mut bytes).await {
+            Ok(0) => break true,
+            Ok(size) => copies.bytes.fetch_add(size, Ordering::Relaxed),
+            Err(_) => break false,
+        };
+    };
+    copies.over.lock().unwrap().push(Copied {
         addresses,
         bytes,
         ended,
