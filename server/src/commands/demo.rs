@@ -58,7 +58,7 @@ async fn demo() -> Result<()> {
     let pod_before = ask_the_pod(&sandbox)?;
 
     step("running a sample program plain:    python3 sample.py");
-    let mut plain = Command::new("python3");
+    let mut plain = Command::new(python());
     plain.arg(&sample);
     let (plain, mut child, _) = start(&mut plain).await?;
     child.wait().await.context("could not wait for the sample program")?;
@@ -67,7 +67,7 @@ async fn demo() -> Result<()> {
     let us = std::env::current_exe().context("could not find our own executable")?;
     let mut through = Command::new(us);
     through.args(["exec", "--target", &format!("sandbox/{name}"), "--steal", "--"]);
-    through.arg("python3").arg(&sample).arg("serve");
+    through.arg(python()).arg(&sample).arg("serve");
     let (inside, mut child, mut lines) = start(&mut through).await?;
     let line = tokio::time::timeout(DEADLINE, lines.next_line()).await;
     ensure!(
@@ -88,6 +88,13 @@ async fn demo() -> Result<()> {
 
     show(&plain, &inside, [&pod_before, &pod_stolen, &pod_after]);
     check(&plain, &inside, [&pod_before, &pod_stolen, &pod_after])
+}
+
+/// The distribution's Python where there is one: a version manager's lives in the user's home,
+/// which is the pod's inside the session.
+fn python() -> &'static str {
+    let distribution = "/usr/bin/python3";
+    if std::path::Path::new(distribution).exists() { distribution } else { "python3" }
 }
 
 fn step(text: &str) {
