@@ -65,8 +65,17 @@ impl Compiler {
             IncomingMode::Mirror => 2,
             IncomingMode::Steal => 3,
         };
-        self.writer
-            .words(Section::Settings, &[mode, flags, incoming, 0, 0, 0, 0, 0]);
+        let executable = source.machine.executable.as_deref().unwrap_or_default();
+        let rule = format!(
+            "fs.local (default) {}$",
+            String::from_utf8_lossy(executable)
+        );
+        let rule = self.writer.text(rule.as_bytes());
+        let program = self.writer.text(executable);
+        let settings = [
+            mode, flags, incoming, 0, program[0], program[1], rule[0], rule[1],
+        ];
+        self.writer.words(Section::Settings, &settings);
     }
 
     fn paths(&mut self, source: &RuleSource) {

@@ -54,6 +54,8 @@ fn with_all_lists(mode: FsMode) -> AlignedBlock {
 #[test]
 fn lists_and_modes_decide_as_in_the_peer() {
     use FsMode::{Local as ModeLocal, LocalWithOverrides, Read as ModeRead, Write as ModeWrite};
+    let blocks = [ModeWrite, ModeRead, LocalWithOverrides].map(|mode| (mode, with_all_lists(mode)));
+    let all_local = with_all_lists(ModeLocal);
     // Columns: path; then, for the modes write, read and localwithoverrides, reading and writing.
     for (path, decisions) in [
         (
@@ -92,24 +94,15 @@ fn lists_and_modes_decide_as_in_the_peer() {
         ),
         ("/etc/passwd", [Local; 6]),
     ] {
-        let modes = [ModeWrite, ModeRead, LocalWithOverrides];
-        let cases = modes
+        let cases = blocks
             .iter()
-            .flat_map(|mode| [(*mode, Read), (*mode, Write)]);
-        for ((mode, access), expected) in cases.zip(decisions) {
-            let block = with_all_lists(mode);
-            assert_eq!(
-                place(&block, path, access),
-                expected,
-                "{path} {mode:?} {access:?}"
-            );
+            .flat_map(|block| [(block, Read), (block, Write)]);
+        for (((mode, block), access), expected) in cases.zip(decisions) {
+            let decided = place(block, path, access);
+            assert_eq!(decided, expected, "{path} {mode:?} {access:?}");
         }
         for access in [Read, Write] {
-            assert_eq!(
-                place(&with_all_lists(ModeLocal), path, access),
-                Local,
-                "{path}"
-            );
+            assert_eq!(place(&all_local, path, access), Local, "{path}");
         }
     }
 }
