@@ -104,15 +104,15 @@ impl Crew {
     /// Receives and answers until long work comes (the lead is handed on then) or all is over.
     fn lead(self: &Arc<Self>) -> Option<Long> {
         loop {
-            match self.listener.receive() {
+            let mut place = self.core.shared.place(self.index);
+            match self.listener.receive(&mut place) {
                 Received::Nothing => {}
                 Received::Closed => {
                     self.close();
                     return None;
                 }
                 Received::Call(call) => {
-                    let noted = self.core.shared.note(self.index, &call);
-                    if let Step::Long(long) = self.core.begin(&self.listener, call, noted) {
+                    if let Step::Long(long) = self.core.begin(&self.listener, call, place) {
                         if self.hand_on() {
                             return Some(long);
                         }

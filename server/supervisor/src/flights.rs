@@ -1,8 +1,8 @@
 //! All calls in work, by calling thread, and the watcher that looks after them.
 //!
 //! The watcher is one thread. It sleeps while nothing is in work, and otherwise looks whether
-//! callers still live and whether signals are due for them: after a millisecond first (most work
-//! is done by then), then less and less often.
+//! callers still live and whether signals are due for them: after some milliseconds first (most
+//! work is done by then), then less often.
 
 use std::{
     collections::HashMap,
@@ -18,12 +18,13 @@ use crate::{
     flight::{Flight, Waiting, Watched},
 };
 
-/// The first look; a pause of a debugger is noticed at the latest after the last of the steps.
-const STEPS: [Duration; 4] = [
-    Duration::from_millis(1),
-    Duration::from_millis(4),
-    Duration::from_millis(10),
-    Duration::from_millis(20),
+/// The first look and the further ones; a debugger's pause waits for two of them at most. Not
+/// sooner: each time a caller is sent away it must be received again, and a signal before that
+/// ends its call with EINTR (see `docs/architecture.md`, signals).
+const STEPS: [Duration; 3] = [
+    Duration::from_millis(6),
+    Duration::from_millis(8),
+    Duration::from_millis(15),
 ];
 
 /// How often a thread that was sent away is looked for.
@@ -127,10 +128,10 @@ impl Flights {
             looks: 0,
             flight,
         });
-        // Half a step late is early enough, and saves a wake for each call of a busy time.
+        // A quarter of a step late is early enough, and saves a wake for each call of a busy time.
         if watched
             .wakes
-            .is_none_or(|wakes| wakes > next + STEPS[0] / 2)
+            .is_none_or(|wakes| wakes > next + STEPS[0] / 4)
         {
             watched.wakes = Some(next);
             self.changed.notify_one();

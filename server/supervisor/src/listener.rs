@@ -3,17 +3,14 @@
 //! Only the kernel's interface is here; what to answer is decided elsewhere. A notification is
 //! received by one thread at a time (every waiter is woken by each, 6.6).
 
-use std::{
-    mem,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
 };
 
-use crate::call::Call;
+use crate::{call::Call, shared::Noted};
 
 /// A listener of one filter; all processes that inherited the filter are behind it.
 pub(crate) struct Listener {
@@ -55,27 +52,25 @@ impl Listener {
             return None;
         }
         // SAFETY: takes its argument by value.
-        let set =
-            unsafe { libc::ioctl(listener.fd.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) };
+        let set = unsafe {
+            libc::ioctl(
+                listener.fd.as_raw_fd(),
+                libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS,
+                SYNC_WAKE_UP,
+            )
+        };
         listener.modern = set == 0;
         Some(listener)
     }
 
-    /// Waits for the next notification.
-    pub fn receive(&self) -> Received {
+    /// Waits for the next notification and lets the kernel write it to `place`.
+    pub fn receive(&self, place: &mut Noted) -> Received {
         // Before 6.6 a receiver sleeps on when the last caller ends; poll tells.
         if !self.modern && self.hung_up(-1) {
             return Received::Closed;
         }
-        // SAFETY: all zeros is a valid notification, and the kernel wants it so.
-        let mut notification: libc::seccomp_notif = unsafe { mem::zeroed() };
-        match self.ioctl(libc::SECCOMP_IOCTL_NOTIF_RECV, &mut notification) {
-            Ok(()) => Received::Call(Call {
-                id: notification.id,
-                tid: notification.pid as i32,
-                nr: notification.data.nr.into(),
-                args: notification.data.args,
-            }),
+        match self.ioctl(libc::SECCOMP_IOCTL_NOTIF_RECV, place.notification()) {
+            Ok(()) => Received::Call(place.call()),
             // ENOENT: the call was interrupted before it was received, or everybody is gone, and
             // then for ever.
             Err(Errno::NOENT) if self.hung_up(0) => Received::Closed,

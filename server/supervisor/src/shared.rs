@@ -3,9 +3,9 @@
 //! crash takes it up, so that no caller waits for ever.
 
 use std::{
-    cell::Cell,
-    io,
-    sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering},
+    cell::{Cell, UnsafeCell},
+    io, mem,
+    sync::atomic::{AtomicI32, AtomicU32, Ordering},
 };
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
@@ -16,8 +16,7 @@ const SLOTS: usize = 2048;
 const PROCESSES: usize = 4096;
 
 const FREE: u32 = 0;
-const FILLING: u32 = 1;
-const WAITING: u32 = 2;
+const TAKEN: u32 = 1;
 
 #[repr(C)]
 struct Memory {
@@ -25,24 +24,32 @@ struct Memory {
     processes: [AtomicI32; PROCESSES],
 }
 
-/// One call that waits for its answer.
+/// One call that waits for its answer. The kernel itself writes the notification here, so that
+/// a worker that is killed on its way back from receiving has noted it all the same.
 #[repr(C)]
 struct Slot {
     state: AtomicU32,
     listener: AtomicU32,
     attempts: AtomicU32,
-    tid: AtomicI32,
-    id: AtomicU64,
-    nr: AtomicU64,
-    args: [AtomicU64; 6],
+    notification: UnsafeCell<libc::seccomp_notif>,
 }
+
+// SAFETY: the cell is touched only by who holds the slot: the thread that took it by an atomic
+// exchange, or the one worker that takes up what a dead worker held.
+unsafe impl Sync for Slot {}
 
 /// Shared between keeper and workers by fork(2).
 #[derive(Clone, Copy)]
 pub(crate) struct Shared(&'static Memory);
 
-/// A call noted as waiting; dropping it forgets it.
-pub(crate) struct Noted(Option<&'static Slot>);
+/// A place for a call, and then the call noted as waiting; dropping it forgets it.
+pub(crate) struct Noted(Place);
+
+enum Place {
+    Shared(&'static Slot),
+    /// All slots are taken: this call would be lost with the worker.
+    Own(Box<libc::seccomp_notif>),
+}
 
 /// A call that a dead worker had received.
 pub(crate) struct Orphan {
@@ -65,45 +72,45 @@ impl Shared {
         Ok(Shared(unsafe { &*address.cast::<Memory>() }))
     }
 
-    /// Notes a call until the result is dropped. With thousands waiting it is not noted.
-    pub fn note(&self, listener: u32, call: &Call) -> Noted {
+    /// Takes a place to receive a call of this listener into.
+    pub fn place(&self, listener: u32) -> Noted {
         thread_local!(static LAST: Cell<usize> = const { Cell::new(0) });
         let start = LAST.get();
         for at in (start..SLOTS).chain(0..start) {
             let slot = &self.0.slots[at];
-            let (free, filling) = (FREE, FILLING);
-            if slot
-                .state
-                .compare_exchange(free, filling, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
-            {
+            let taken =
+                slot.state
+                    .compare_exchange(FREE, TAKEN, Ordering::Acquire, Ordering::Relaxed);
+            if taken.is_ok() {
                 LAST.set(at);
-                slot.fill(listener, call);
-                return Noted(Some(slot));
+                slot.listener.store(listener, Ordering::Relaxed);
+                slot.attempts.store(0, Ordering::Relaxed);
+                return Noted(Place::Shared(slot));
             }
         }
-        Noted(None)
+        // SAFETY: zeros are a valid notification.
+        Noted(Place::Own(Box::new(unsafe { mem::zeroed() })))
     }
 
     /// Takes up what a dead worker left: calls that wait, with the number of attempts raised.
     pub fn orphans(&self) -> Vec<Orphan> {
         let mut orphans = Vec::new();
         for slot in &self.0.slots {
-            match slot.state.load(Ordering::Acquire) {
-                FREE => {}
-                // Died while it wrote this down; the call was not begun, but is not known either.
-                FILLING => slot.state.store(FREE, Ordering::Release),
-                _ => {
-                    let attempts = slot.attempts.fetch_add(1, Ordering::Relaxed) + 1;
-                    let listener = slot.listener.load(Ordering::Relaxed);
-                    let noted = Noted(Some(slot));
-                    orphans.push(Orphan {
-                        call: slot.call(),
-                        listener,
-                        attempts,
-                        noted,
-                    });
-                }
+            if slot.state.load(Ordering::Acquire) == FREE {
+                continue;
+            }
+            // Free again when dropped: so also a place into which nothing was received.
+            let mut noted = Noted(Place::Shared(slot));
+            let call = noted.call();
+            if call.id != 0 {
+                let attempts = slot.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+                let listener = slot.listener.load(Ordering::Relaxed);
+                orphans.push(Orphan {
+                    call,
+                    listener,
+                    attempts,
+                    noted,
+                });
             }
         }
         orphans
@@ -138,38 +145,34 @@ impl Shared {
     }
 }
 
-impl Slot {
-    fn fill(&self, listener: u32, call: &Call) {
-        let order = Ordering::Relaxed;
-        self.listener.store(listener, order);
-        self.attempts.store(0, order);
-        self.tid.store(call.tid, order);
-        self.id.store(call.id, order);
-        self.nr.store(call.nr as u64, order);
-        for (slot, value) in self.args.iter().zip(call.args) {
-            slot.store(value, order);
+impl Noted {
+    /// Where the kernel writes a notification.
+    pub fn notification(&mut self) -> &mut libc::seccomp_notif {
+        match &mut self.0 {
+            // SAFETY: we hold the slot, and `self` is borrowed exclusively.
+            Place::Shared(slot) => unsafe { &mut *slot.notification.get() },
+            Place::Own(notification) => notification,
         }
-        self.state.store(WAITING, Ordering::Release);
     }
 
-    fn call(&self) -> Call {
-        let order = Ordering::Relaxed;
-        let mut args = [0; 6];
-        for (value, slot) in args.iter_mut().zip(&self.args) {
-            *value = slot.load(order);
-        }
+    /// The call that was received.
+    pub fn call(&mut self) -> Call {
+        let notification = self.notification();
         Call {
-            id: self.id.load(order),
-            tid: self.tid.load(order),
-            nr: self.nr.load(order) as i64,
-            args,
+            id: notification.id,
+            tid: notification.pid as i32,
+            nr: notification.data.nr.into(),
+            args: notification.data.args,
         }
     }
 }
 
 impl Drop for Noted {
     fn drop(&mut self) {
-        if let Some(slot) = self.0 {
+        if let Place::Shared(slot) = &self.0 {
+            // SAFETY: we hold the slot. The kernel wants zeros to receive into, and zeros tell
+            // "nothing received".
+            unsafe { slot.notification.get().write(mem::zeroed()) };
             slot.state.store(FREE, Ordering::Release);
         }
     }

@@ -109,6 +109,8 @@ fn background(core: &Arc<Core>) -> io::Result<()> {
 /// Takes listeners from the keeper for ever.
 fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
     let open = Arc::new(AtomicUsize::new(0));
+    // Before any crew takes places of its own.
+    let mut orphans = core.shared.orphans();
     let crews: Arc<Mutex<HashMap<u32, Arc<Crew>>>> = Arc::default();
     let lock = |crews: &Mutex<HashMap<u32, Arc<Crew>>>, index: u32, crew: Option<Arc<Crew>>| {
         let mut crews = crews.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,12 +140,16 @@ fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
                 tracing::error!(index, "the keeper gave a listener that is none");
             }
             (Packet::AllGiven, _) => {
-                for orphan in core.shared.orphans() {
+                for orphan in orphans.drain(..) {
                     let crews = crews.lock().unwrap_or_else(PoisonError::into_inner);
                     let Some(crew) = crews.get(&orphan.listener).cloned() else {
                         continue;
                     };
                     drop(crews);
+                    // Its answer may just have been given.
+                    if !crew.listener().is_valid(orphan.call.id) {
+                        continue;
+                    }
                     // A call over which a worker died twice may be the reason.
                     if orphan.attempts > 1 {
                         let _ = crew

@@ -14,7 +14,7 @@ static void on_signal(int s) { (void)s; signals++; }
 
 int main(int c, char **v) {
     (void)c;
-    int count = atoi(v[1]), made = 0, exist = 0, other = 0, last = 0;
+    int count = atoi(v[1]), made = 0, exist = 0, interrupted = 0, other = 0, last = 0;
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = atoi(v[4]) ? SA_RESTART : 0};
     sigaction(SIGALRM, &action, 0);
     struct itimerval timer = {{0, atoi(v[3])}, {0, atoi(v[3])}};
@@ -28,11 +28,12 @@ int main(int c, char **v) {
             if (write(fd, "x", 1) != 1) other++;
             close(fd);
         } else if (errno == EEXIST) exist++;
+        else if (errno == EINTR) interrupted++;
         else { other++; last = errno; }
     }
     memset(&timer, 0, sizeof timer);
     setitimer(ITIMER_REAL, &timer, 0);
     int next = open("/dev/null", O_RDONLY);
-    printf("made=%d exist=%d other=%d last=%d signals=%s next_fd=%d\n", made, exist, other, last, signals > 100 ? "many" : "few", next);
+    printf("made=%d exist=%d interrupted=%d other=%d last=%d signals=%s next_fd=%d\n", made, exist, interrupted, other, last, signals > 100 ? "many" : "few", next);
     return 0;
 }

@@ -21,6 +21,10 @@ pub const ALL: &[Case] = &[
         "nothing_is_done_twice_under_a_timer",
         nothing_is_done_twice_under_a_timer,
     ),
+    (
+        "nothing_is_done_twice_without_restarts",
+        nothing_is_done_twice_without_restarts,
+    ),
     ("as_an_ordinary_user", as_an_ordinary_user),
     (
         "connects_end_once_under_a_timer",
@@ -83,15 +87,36 @@ pub const ALL: &[Case] = &[
 fn nothing_is_done_twice_under_a_timer() {
     let bed = Bed::new();
     let program = bed.compile("creates", &[]);
-    for restart in ["1", "0"] {
-        let text = bed.run(&program, &["3000", "700", "1000", restart]);
-        assert_eq!(
-            text,
-            "made=3000 exist=0 other=0 last=0 signals=many next_fd=3\n"
-        );
-    }
-    let made = std::fs::read_dir(bed.remote()).unwrap().count();
-    assert_eq!(made, 6000);
+    let text = bed.run(&program, &["3000", "700", "1000", "1"]);
+    let rest = "exist=0 interrupted=0 other=0 last=0 signals=many next_fd=3\n";
+    assert_eq!(text, format!("made=3000 {rest}"));
+    assert_eq!(std::fs::read_dir(bed.remote()).unwrap().count(), 3000);
+}
+
+/// A handler without SA_RESTART. What we cannot help: a signal that comes after the call began
+/// and before we received it makes the kernel itself answer EINTR (the wait is killable only from
+/// then on). The layer repeats such calls; a program without it may see a call end with EINTR,
+/// seldom even one whose work was under way.
+fn nothing_is_done_twice_without_restarts() {
+    let bed = Bed::new();
+    let program = bed.compile("creates", &[]);
+    let text = bed.run(&program, &["3000", "700", "1000", "0"]);
+    let number = |name: &str| -> usize {
+        let value = text.split(name).nth(1).unwrap().split(' ').next().unwrap();
+        value.parse().unwrap()
+    };
+    assert!(
+        text.contains(" exist=0 ") && text.contains(" other=0 "),
+        "{text}"
+    );
+    let (made, interrupted) = (number("made="), number("interrupted="));
+    assert_eq!(made + interrupted, 3000);
+    let files = std::fs::read_dir(bed.remote()).unwrap().count();
+    assert!((made..=3000).contains(&files), "{files} files, {text}");
+    println!(
+        "   ({interrupted} of 3000 interrupted, {} of them done",
+        files - made
+    );
 }
 
 fn as_an_ordinary_user() {
@@ -104,7 +129,7 @@ fn as_an_ordinary_user() {
     let text = bed.run(&program, &["300", "500", "1000", "1"]);
     assert_eq!(
         text,
-        "made=300 exist=0 other=0 last=0 signals=many next_fd=3\n"
+        "made=300 exist=0 interrupted=0 other=0 last=0 signals=many next_fd=3\n"
     );
 }
 
@@ -123,7 +148,7 @@ fn connects_are_interrupted_as_the_handler_says() {
     let bed = Bed::new();
     let program = bed.compile("connects", &[]);
     let (port, _) = accept_for_ever();
-    let text = bed.run(&program, &["100", &port.to_string(), "0"]);
+    let text = bed.run(&program, &["100", &port.to_string(), "0", "30"]);
     let interrupted = text
         .split("interrupted=")
         .nth(1)
@@ -342,7 +367,7 @@ fn accept_for_ever() -> (u16, impl Fn() -> usize) {
         Arc,
         atomic::{AtomicUsize, Ordering},
     };
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("0.0.0.0:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let accepted = Arc::new(AtomicUsize::new(0));
     let count = accepted.clone();

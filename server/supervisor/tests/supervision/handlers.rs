@@ -121,7 +121,8 @@ fn connect(call: &Call, tracee: &Tracee) -> Plan {
     Plan::Blocking {
         interrupt: Interrupt::BySignalFlags,
         work: Box::new(move |cancelled| {
-            if !sleep(1500, cancelled) {
+            // As many milliseconds as the last number of the address says.
+            if !sleep(i64::from(address[7]) * 1000, cancelled) {
                 return Outcome::errno(libc::EINTR);
             }
             connected(&socket, std::net::SocketAddrV4::new(ip, port))
