@@ -71,3 +71,12 @@ pub(crate) fn replace_stdin(fd: &impl AsRawFd) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Closes every descriptor but the standard streams.
+pub(crate) fn close_inherited() -> io::Result<()> {
+    // SAFETY: called first in a role, before anything owns a descriptor above the standard ones.
+    match unsafe { libc::close_range(3, libc::c_uint::MAX, 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}

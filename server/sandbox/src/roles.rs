@@ -75,8 +75,8 @@ pub fn run_role(arguments: impl IntoIterator<Item = OsString>) -> Option<i32> {
     let result = match role {
         Role::Init => init::run(&arguments),
         Role::Web => web::run(),
-        Role::Dns => dns::run(&arguments),
-        Role::Service => service::run(&arguments),
+        Role::Dns => dns::run(),
+        Role::Service => service::run(),
         Role::Enter => enter::run(&arguments),
         Role::HttpCall => http_call::run(&arguments),
     };

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use mirrord_sandbox::{Place, SandboxSpec, Sandboxes, run_role};
+use mirrord_sandbox::{Isolation, Place, SandboxSpec, Sandboxes, run_role};
 
 fn main() -> ExitCode {
     if let Some(status) = run_role(std::env::args_os()) {
@@ -27,8 +27,14 @@ fn command() -> anyhow::Result<u8> {
     };
     let sandboxes = Sandboxes::new(PathBuf::from(folder), std::env::current_exe()?);
     match command {
-        ["up", name] => {
-            let sandbox = sandboxes.up(&SandboxSpec::new(*name))?;
+        ["up", name, rest @ ..] => {
+            let mut spec = SandboxSpec::new(*name);
+            match rest {
+                [] => {}
+                ["--user-namespace"] => spec.isolation = Isolation::UserNamespace,
+                _ => anyhow::bail!("{USAGE}"),
+            }
+            let sandbox = sandboxes.up(&spec)?;
             println!("{}", serde_json::to_string_pretty(sandbox.info())?);
         }
         ["down", name] => sandboxes.down(name)?,
@@ -47,5 +53,4 @@ fn command() -> anyhow::Result<u8> {
     Ok(0)
 }
 
-const USAGE: &str =
-    "usage: mirrord-sandbox FOLDER up NAME | down NAME | list | exec NAME PLACE PROGRAM…";
+const USAGE: &str = "usage: mirrord-sandbox FOLDER up NAME [--user-namespace] | down NAME | list | exec NAME PLACE PROGRAM…";

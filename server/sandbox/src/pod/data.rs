@@ -29,11 +29,11 @@ pub const HELLO: &str = "hello from a file in the pod\n";
 /// The bytes of a file in `/data/sizes`: every aligned 8 bytes tell their place, so that a wrong
 /// offset shows.
 pub fn pattern(size: usize) -> Vec<u8> {
-    let words = size.div_ceil(8);
-    let mut bytes: Vec<u8> = (0..words as u64)
-        .flat_map(|word| (word * 8).to_le_bytes())
-        .collect();
-    bytes.truncate(size);
+    let mut bytes = vec![0; size];
+    for (word, chunk) in bytes.chunks_mut(8).enumerate() {
+        let place = (word as u64 * 8).to_le_bytes();
+        chunk.copy_from_slice(&place[..chunk.len()]);
+    }
     bytes
 }
 
@@ -78,6 +78,8 @@ fn write_in(data: &Path, huge_directory: usize) -> Result<()> {
         Mode::from_raw_mode(0o666),
         0,
     )?;
+    // The umask had a say in the mode.
+    fs::set_permissions(data.join("pipe"), fs::Permissions::from_mode(0o666))?;
     folder("writable")?;
     fs::set_permissions(data.join("writable"), fs::Permissions::from_mode(0o777))?;
     Ok(())

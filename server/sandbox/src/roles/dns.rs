@@ -1,14 +1,13 @@
-//! `sandbox-dns ZONE`: the pod's name server, over UDP and TCP. It knows the names of its zone (a
-//! JSON list of names and addresses) and answers NXDOMAIN, with authority, to all others: nothing
+//! `sandbox-dns`: the pod's name server, over UDP and TCP. It knows the names of its zone (a
+//! JSON list of names and addresses in [`ZONE`]) and answers NXDOMAIN, with authority, to all others: nothing
 //! is ever asked outside.
 
-use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use simple_dns::rdata::{OPT, RData, SOA};
 use simple_dns::{CLASS, Name, OPCODE, Packet, PacketFlag, QTYPE, RCODE, ResourceRecord, TYPE};
 
@@ -16,6 +15,8 @@ use super::{Role, sockets};
 use crate::addresses::*;
 use crate::report::{self, Ready};
 
+/// The variable with the zone.
+pub(super) const ZONE: &str = "SANDBOX_ZONE";
 const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(DNS_V4), IpAddr::V6(DNS_V6)];
 /// What fits into a UDP answer for a client that does not say (RFC 1035), and at most (RFC 9715).
 const PLAIN_UDP: u16 = 512;
@@ -23,12 +24,11 @@ const LARGEST_UDP: u16 = 1232;
 const TTL: u32 = 5;
 const IDLE: Duration = Duration::from_secs(30);
 
-pub(super) fn run(arguments: &[OsString]) -> Result<i32> {
-    let zone = arguments
-        .first()
-        .ok_or_else(|| anyhow!("expected the zone as JSON"))?;
+pub(super) fn run() -> Result<i32> {
+    let zone =
+        std::env::var(ZONE).with_context(|| format!("could not read the variable {ZONE}"))?;
     let zone: Vec<(String, Vec<IpAddr>)> =
-        serde_json::from_slice(zone.as_encoded_bytes()).context("could not understand the zone")?;
+        serde_json::from_str(&zone).context("could not understand the zone")?;
     let zone: &'static Zone = Box::leak(Box::new(Zone { names: zone }));
     for socket in sockets::receive_on(ADDRESSES, DNS_PORT)? {
         thread::Builder::new()
@@ -270,6 +270,6 @@ mod tests {
     #[test]
     fn nonsense_gets_no_answer() {
         assert_eq!(zone().answer(b"hello", true), None);
-        assert_eq!(zone().answer(&[0; 12], true).is_some(), true);
+        assert!(zone().answer(&[0; 12], true).is_some());
     }
 }

@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, WaitOptions};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::Role;
+use super::{Role, dns, service};
 use crate::pod::{data, files, mounts, names, namespaces, network};
 use crate::report::{self, Ready, Report};
 use crate::spec::{RunAs, SandboxSpec};
@@ -44,6 +44,8 @@ fn make(arguments: &[OsString]) -> Result<i32> {
         .context("could not read the sandbox's spec.json")?;
     let spec: SandboxSpec =
         serde_json::from_slice(&spec).context("could not understand spec.json")?;
+    // Whatever the starter leaves open would stay open as long as the sandbox lives.
+    fork::close_inherited().context("could not close inherited descriptors")?;
     // Away from the starter's terminal: its Ctrl-C and its hangup are not for the sandbox.
     rustix::process::setsid().context("could not leave the terminal (setsid)")?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
@@ -75,9 +77,13 @@ fn build(folder: &Path, spec: &SandboxSpec, user_namespace: bool) -> Result<Owne
     root.enter()?;
     let neighbours = network::build()?;
     let service_namespace = Arc::new(neighbours.service);
-    start_service(Role::Service, &service_namespace, &spec.pod_name)?;
+    start_service(
+        Role::Service,
+        &service_namespace,
+        (service::POD_NAME, &spec.pod_name),
+    )?;
     let zone = serde_json::to_string(&names::zone(spec, neighbours.ipv6))?;
-    start_service(Role::Dns, &service_namespace, &zone)?;
+    start_service(Role::Dns, &service_namespace, (dns::ZONE, &zone))?;
     start_target(spec)?;
     let ready = Ready {
         client_namespace: Some(neighbours.client.as_raw_fd()),
@@ -90,10 +96,10 @@ fn build(folder: &Path, spec: &SandboxSpec, user_namespace: bool) -> Result<Owne
 }
 
 /// Starts a process in the service's network namespace.
-fn start_service(role: Role, namespace: &Arc<OwnedFd>, argument: &str) -> Result<()> {
+fn start_service(role: Role, namespace: &Arc<OwnedFd>, variable: (&str, &str)) -> Result<()> {
     let namespace = namespace.clone();
     let mut command = role_command(role);
-    command.arg(argument);
+    command.env(variable.0, variable.1);
     fork::before_exec(&mut command, move || {
         move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
         signals::unblock_all()

@@ -1,8 +1,7 @@
-//! `sandbox-service POD`: the service that only the pod reaches, in a network namespace of its
+//! `sandbox-service`: the service that only the pod reaches, in a network namespace of its
 //! own: HTTP on port 80, TCP and UDP echo on port 7000, and an echo on the pod's Unix socket
 //! `/run/app.sock`.
 
-use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, UdpSocket};
@@ -18,13 +17,13 @@ use crate::addresses::*;
 use crate::http::serve;
 use crate::report::{self, Ready};
 
+/// The variable with the pod's name.
+pub(super) const POD_NAME: &str = "POD_NAME";
 const ADDRESSES: [IpAddr; 2] = [IpAddr::V4(SERVICE_V4), IpAddr::V6(SERVICE_V6)];
 const STACK: usize = 256 * 1024;
 
-pub(super) fn run(arguments: &[OsString]) -> Result<i32> {
-    let pod = arguments
-        .first()
-        .map_or_else(String::new, |pod| pod.to_string_lossy().into_owned());
+pub(super) fn run() -> Result<i32> {
+    let pod = std::env::var(POD_NAME).unwrap_or_default();
     let name = format!("orders of {pod}");
     for listener in sockets::listen_on(ADDRESSES, SERVICE_HTTP_PORT)? {
         let who = name.clone();
