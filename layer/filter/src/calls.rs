@@ -13,11 +13,14 @@ pub enum Action {
     /// one the kernel goes on, otherwise the supervisor is asked. A relative name given with
     /// that flag below a remote directory resolves there by itself.
     NotifyUnlessEmptyPath(u8),
+    /// The supervisor is asked when a socket's pending error is read (`SOL_SOCKET`, `SO_ERROR`):
+    /// how a program hears the end of a non-blocking connect, whose errno is the pod's.
+    NotifyIfSocketError,
     /// Fails with `ENOSYS`, and programs fall back.
     NoSuchCall,
 }
 
-use Action::{NoSuchCall, Notify, NotifyIfPointer, NotifyUnlessEmptyPath};
+use Action::{NoSuchCall, Notify, NotifyIfPointer, NotifyIfSocketError, NotifyUnlessEmptyPath};
 
 // Numbers since 5.x are the same on every architecture; libc does not name all of them yet.
 const SYS_FCHMODAT2: i64 = 452;
@@ -82,6 +85,7 @@ const COMMON: &[(i64, Action)] = &[
     (libc::SYS_accept4, NotifyIfPointer(1)),
     (libc::SYS_getsockname, Notify),
     (libc::SYS_getpeername, Notify),
+    (libc::SYS_getsockopt, NotifyIfSocketError),
     (libc::SYS_sendto, NotifyIfPointer(4)),
     (libc::SYS_recvfrom, NotifyIfPointer(4)),
     // Its operations reach the kernel without a system call each, past every filter.

@@ -67,6 +67,7 @@ const fn same(a: Action, b: Action) -> bool {
     match (a, b) {
         (Action::Allow, Action::Allow)
         | (Action::Notify, Action::Notify)
+        | (Action::NotifyIfSocketError, Action::NotifyIfSocketError)
         | (Action::NoSuchCall, Action::NoSuchCall) => true,
         (Action::NotifyIfPointer(a), Action::NotifyIfPointer(b))
         | (Action::NotifyUnlessEmptyPath(a), Action::NotifyUnlessEmptyPath(b)) => a == b,
@@ -100,6 +101,7 @@ const fn placeholder(action: Action) -> u32 {
         Action::Allow => 0,
         Action::Notify => 1,
         Action::NoSuchCall => 2,
+        Action::NotifyIfSocketError => 3,
         Action::NotifyIfPointer(argument) => 0x100 + argument as u32,
         Action::NotifyUnlessEmptyPath(argument) => 0x200 + argument as u32,
     }
@@ -135,6 +137,7 @@ impl Program {
                 let target = match jump.k {
                     1 => notify,
                     2 => refuse,
+                    3 => program.notify_if_socket_error(),
                     0x100..0x200 => program.notify_if_pointer(jump.k - 0x100),
                     _ => program.notify_unless_empty_path(jump.k - 0x200),
                 };
@@ -199,6 +202,19 @@ impl Program {
         self.jump(IF_EQUAL, 0, 0, 3);
         self.add(LOAD, ARGS + 8 * argument + 4);
         self.jump(IF_EQUAL, 0, 0, 1);
+        self.add(RETURN, RET_ALLOW);
+        // Classic BPF jumps forward only, so each condition ends in its own copy.
+        self.notify();
+        start
+    }
+
+    const fn notify_if_socket_error(&mut self) -> usize {
+        let start = self.len;
+        // Both are ints: their upper halves say nothing.
+        self.add(LOAD, ARGS + 8);
+        self.jump(IF_EQUAL, libc::SOL_SOCKET as u32, 0, 2);
+        self.add(LOAD, ARGS + 8 * 2);
+        self.jump(IF_EQUAL, libc::SO_ERROR as u32, 1, 0);
         self.add(RETURN, RET_ALLOW);
         // Classic BPF jumps forward only, so each condition ends in its own copy.
         self.notify();

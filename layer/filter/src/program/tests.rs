@@ -78,7 +78,7 @@ fn decide(data: Data) -> u32 {
 fn every_number_is_decided_as_listed() {
     for nr in 0..1024 {
         let expected = match calls::action(nr) {
-            Action::Allow | Action::NotifyIfPointer(_) => RET_ALLOW,
+            Action::Allow | Action::NotifyIfPointer(_) | Action::NotifyIfSocketError => RET_ALLOW,
             Action::Notify | Action::NotifyUnlessEmptyPath(_) => RET_USER_NOTIF,
             Action::NoSuchCall => RET_ENOSYS,
         };
@@ -101,10 +101,14 @@ fn listed_calls_pass_from_the_page_only() {
         if action == Action::NoSuchCall {
             continue;
         }
+        let mut args = [1; 6];
+        if action == Action::NotifyIfSocketError {
+            args[2] = libc::SO_ERROR as u64;
+        }
         let from = |ip| {
             decide(Data {
                 ip,
-                args: [1; 6],
+                args,
                 ..Data::of(nr.into())
             })
         };
@@ -131,6 +135,19 @@ fn addresses_decide_for_data_calls() {
     assert_eq!(receive(0), RET_ALLOW);
     assert_eq!(receive(0x10), RET_USER_NOTIF);
     assert_eq!(receive(0x10 << 32), RET_USER_NOTIF);
+}
+
+#[test]
+fn of_socket_options_only_the_pending_error_is_asked_about() {
+    let option = |level: i32, name: i32| {
+        decide(Data {
+            args: [3, level as u64, name as u64, 0x1000, 0x2000, 0],
+            ..Data::of(libc::SYS_getsockopt)
+        })
+    };
+    assert_eq!(option(libc::SOL_SOCKET, libc::SO_ERROR), RET_USER_NOTIF);
+    assert_eq!(option(libc::SOL_SOCKET, libc::SO_TYPE), RET_ALLOW);
+    assert_eq!(option(libc::IPPROTO_TCP, libc::SO_ERROR), RET_ALLOW);
 }
 
 #[test]
