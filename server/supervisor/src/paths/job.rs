@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
 
 /// Longest name and value of an extended attribute (limits.h).
 const XATTR_NAME_MAX: usize = 255;
-const XATTR_SIZE_MAX: u64 = 65536;
+pub(crate) const XATTR_SIZE_MAX: u64 = 65536;
 
 impl Arguments {
     /// Reads what `kind` needs; `Err` with the errno that the kernel would give.
@@ -71,6 +71,9 @@ impl Arguments {
         };
         let mut read = Arguments::default();
         match *kind {
+            Kind::Open { flags, .. } if super::open::contradicts_itself(flags) => {
+                return Err(libc::EINVAL);
+            }
             Kind::SymLink { text } => {
                 read.name = tracee.read_path(text).map_err(errno)?;
                 if read.name.is_empty() {

@@ -7,7 +7,7 @@ use mirrord_files::{Found, Walked, Want, allow};
 
 use super::{
     decide::Target,
-    job::{Job, read_link},
+    job::{Job, XATTR_SIZE_MAX, read_link},
     kind::Kind,
     resolve::join,
     sys::{self, Errno},
@@ -159,7 +159,6 @@ impl Job {
     /// The calls that look at the file through a descriptor.
     pub(crate) fn look(&self, cancelled: &Cancelled) -> Errno<Outcome> {
         let (fd, allowed) = self.handle(cancelled)?;
-        let errno = |e: rustix::io::Errno| e.raw_os_error();
         let path = magic_path(&fd);
         match self.request.kind {
             Kind::StatFs { buffer } => {
@@ -176,16 +175,16 @@ impl Job {
                 Ok(Outcome::number(watch))
             }
             Kind::GetXattr { value, size, .. } => {
-                let mut buffer = vec![0; size.min(65536) as usize];
                 let name = self.arguments.name.as_slice();
-                let len = rustix::fs::getxattr(path, name, &mut buffer[..]).map_err(errno)?;
-                Ok(filled(value, buffer, len))
+                answer(value, size, |buffer| match buffer {
+                    Some(buffer) => rustix::fs::getxattr(&path, name, buffer),
+                    None => rustix::fs::getxattr_query(&path, name),
+                })
             }
-            Kind::ListXattr { list, size, .. } => {
-                let mut buffer = vec![0; size.min(65536) as usize];
-                let len = rustix::fs::listxattr(path, &mut buffer[..]).map_err(errno)?;
-                Ok(filled(list, buffer, len))
-            }
+            Kind::ListXattr { list, size, .. } => answer(list, size, |buffer| match buffer {
+                Some(buffer) => rustix::fs::listxattr(&path, buffer),
+                None => rustix::fs::listxattr_query(&path),
+            }),
             _ => Err(libc::ENOSYS),
         }
     }
@@ -236,10 +235,20 @@ fn may(walked: &Walked, mode: i32) -> Outcome {
     }
 }
 
-/// A buffer of the caller filled with `len` bytes; a caller with size 0 only wants the length.
-fn filled(address: u64, mut buffer: Vec<u8>, len: usize) -> Outcome {
+/// Fills a buffer of the caller; one with size 0 only asks for the length (getxattr(2)).
+fn answer(
+    address: u64,
+    size: u64,
+    fill: impl Fn(Option<&mut [u8]>) -> Result<usize, rustix::io::Errno>,
+) -> Errno<Outcome> {
+    let errno = |e: rustix::io::Errno| e.raw_os_error();
+    if size == 0 {
+        return Ok(Outcome::number(fill(None).map_err(errno)? as i64));
+    }
+    let mut buffer = vec![0; size.min(XATTR_SIZE_MAX) as usize];
+    let len = fill(Some(&mut buffer)).map_err(errno)?;
     buffer.truncate(len);
-    Outcome::number(len as i64).write(address, buffer)
+    Ok(Outcome::number(len as i64).write(address, buffer))
 }
 
 /// Zero or the errno.

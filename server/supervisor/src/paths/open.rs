@@ -40,7 +40,7 @@ impl Job {
             Err(_) if flags & CREAT != 0 => return None,
             Err(errno) => return Some(Outcome::errno(*errno)),
         };
-        if let Err(errno) = check(found, flags) {
+        if let Err(errno) = check(found, path, flags) {
             return is_special(found)
                 .then_some(())
                 .map_or(Some(Outcome::errno(errno)), |()| None);
@@ -83,7 +83,7 @@ impl Job {
         let walked = self.walk(cancelled, want)?;
         let path = match &walked.found {
             Ok(found) => {
-                if let Err(errno) = check(found, flags) {
+                if let Err(errno) = check(found, path, flags) {
                     self.explain_special(found);
                     return Err(errno);
                 }
@@ -94,6 +94,8 @@ impl Job {
                 }
             }
             Err(libc::ENOENT) if flags & CREAT != 0 => path,
+            // The kernel complains about the slash first.
+            Err(libc::ENOTDIR) if flags & CREAT != 0 && path.ends_with(b"/") => path,
             Err(errno) => return Err(*errno),
         };
         let Some(tree) = self.tree_if_mounted() else {
@@ -167,14 +169,25 @@ impl Job {
     }
 }
 
+/// What the kernel refuses before it looks at the path (`build_open_flags` in fs/open.c).
+pub(crate) fn contradicts_itself(flags: u64) -> bool {
+    let reads_only = flags as i32 & libc::O_ACCMODE == libc::O_RDONLY;
+    flags & PATH == 0
+        && (flags & (CREAT | DIRECTORY) == CREAT | DIRECTORY
+            || flags & TMPFILE != 0 && (flags & CREAT != 0 || reads_only))
+}
+
 /// Opening these would reach this machine's device or pipe, not the pod's.
 fn is_special(found: &Found) -> bool {
     matches!(found.kind(), libc::S_IFIFO | libc::S_IFCHR | libc::S_IFBLK)
 }
 
 /// What the kernel would refuse, with the pod's access bits.
-fn check(found: &Found, flags: u64) -> Errno<()> {
+fn check(found: &Found, path: &[u8], flags: u64) -> Errno<()> {
     let kind = found.kind();
+    if flags & CREAT != 0 && flags & PATH == 0 && path.ends_with(b"/") {
+        return Err(libc::EISDIR);
+    }
     if flags & (CREAT | EXCL) == CREAT | EXCL && flags & PATH == 0 {
         return Err(libc::EEXIST);
     }

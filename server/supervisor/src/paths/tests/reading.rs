@@ -207,6 +207,18 @@ fn attributes_watches_and_file_systems_are_looked_at_by_descriptor() {
     assert_eq!(statfs, Answer::Number(0));
     let tmpfs = 0x0102_1994_u64;
     assert_eq!(room.0[..8], tmpfs.to_ne_bytes());
+    let name = c"user.some";
+    let file = world.in_pod("data/file");
+    if rustix::fs::setxattr(&file, name, b"value", rustix::fs::XattrFlags::empty()).is_ok() {
+        let args = [address(name), room.address(), 0];
+        assert_eq!(
+            world.on(libc::SYS_getxattr, "/data/file", &args),
+            Answer::Number(5)
+        );
+        let args = [address(name), room.address(), 2];
+        let short = world.on(libc::SYS_getxattr, "/data/file", &args);
+        assert_eq!(short, Answer::Errno(libc::ERANGE));
+    }
     let name = c"user.none";
     let args = [address(name), room.address(), 256];
     let none = world.on(libc::SYS_getxattr, "/data/file", &args);

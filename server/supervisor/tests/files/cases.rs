@@ -1,0 +1,58 @@
+//! The cases.
+
+use super::{
+    bed::{Bed, compile_c, in_target, make_root, printed},
+    runner::Case,
+};
+
+pub const ALL: &[Case] = &[
+    ("reading_is_as_in_the_pod", reading_is_as_in_the_pod),
+    (
+        "moving_about_is_as_in_the_pod",
+        moving_about_is_as_in_the_pod,
+    ),
+    ("changing_is_as_in_the_pod", changing_is_as_in_the_pod),
+];
+
+fn reading_is_as_in_the_pod() {
+    same("read");
+}
+
+fn moving_about_is_as_in_the_pod() {
+    same("move");
+}
+
+fn changing_is_as_in_the_pod() {
+    same("change");
+}
+
+/// The program `look` inside a root folder, and under the supervisor on its twin, once static
+/// and once dynamic.
+fn same(what: &str) {
+    for program in ["root/bin/look", "look-dynamic"] {
+        let inside = tempfile::tempdir().unwrap();
+        make_root(inside.path());
+        compile_c("look", &inside.path().join("bin/look"), &["-static"]);
+        let expected = printed(in_target(inside.path(), &[what]));
+        let bed = Bed::new();
+        let mut command = bed.command(bed.dir.path().join(program), &[what]);
+        command.current_dir("/");
+        let got = printed(command);
+        compare(&expected, &got, &format!("{program} {what}"));
+    }
+}
+
+#[track_caller]
+fn compare(expected: &str, got: &str, what: &str) {
+    assert!(
+        expected.lines().count() > 10,
+        "{what} printed next to nothing: {expected}"
+    );
+    let pairs = expected.lines().zip(got.lines());
+    let different: Vec<_> = pairs.filter(|(inside, here)| inside != here).collect();
+    for (inside, here) in &different {
+        println!("  {what}: in the pod `{inside}`, here `{here}`");
+    }
+    assert!(different.is_empty(), "{} lines differ", different.len());
+    assert_eq!(expected.lines().count(), got.lines().count());
+}
