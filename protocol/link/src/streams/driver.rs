@@ -87,7 +87,7 @@ impl Shared {
     /// A new stream; nothing is sent before its first byte.
     pub(super) async fn open(self: &Arc<Self>) -> io::Result<Stream> {
         let _turn = self.opening.lock().await;
-        if lock(&self.ledger).len() >= MAX_OPEN {
+        if lock(&self.ledger).held() >= MAX_OPEN {
             // Asking yamux now could end the link for everybody.
             return Err(io::Error::from_raw_os_error(24));
         }

@@ -20,6 +20,7 @@ const FLAG_RST: u16 = 8;
 #[derive(Default)]
 pub(super) struct Ledger {
     streams: HashMap<u32, Entry>,
+    held: usize,
     /// Frames to add at the next frame boundary.
     pub(super) inject: Vec<u8>,
     /// A ping is due.
@@ -52,14 +53,15 @@ enum Dropped {
 }
 
 impl Ledger {
-    /// Streams that are not quite gone.
-    pub(super) fn len(&self) -> usize {
-        self.streams.len()
+    /// Streams that somebody holds.
+    pub(super) fn held(&self) -> usize {
+        self.held
     }
 
     /// A stream that we open.
     pub(super) fn opened(&mut self, id: u32) {
         self.streams.insert(id, Entry::default());
+        self.held += 1;
     }
 
     /// Whether the other side ended the stream cleanly.
@@ -87,6 +89,7 @@ impl Ledger {
             return false;
         };
         entry.waker = None;
+        self.held -= 1;
         if entry.reset_received || (finished && entry.end_received) {
             self.streams.remove(&id);
         } else if !finished {
@@ -108,7 +111,10 @@ impl Ledger {
             return 0;
         }
         if flags & FLAG_SYN != 0 {
-            self.streams.entry(id).or_default();
+            self.streams.entry(id).or_insert_with(|| {
+                self.held += 1;
+                Entry::default()
+            });
         }
         if flags & (FLAG_FIN | FLAG_RST) != 0
             && let Some(entry) = self.streams.get_mut(&id)
