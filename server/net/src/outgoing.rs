@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mirrord_link::{Stream, Streams};
 use mirrord_protocol::local::{FromSupervisor, Loopback, Outgoing, Relay, Ticket, ToSupervisor};
@@ -37,6 +38,9 @@ const LINK_GRACE: Duration = Duration::from_secs(8);
 /// How long the supervisor may take to connect the program's socket after our answer; it does so
 /// at once unless the program was stopped or died.
 const JOIN_WITHIN: Duration = Duration::from_secs(30);
+/// A link is near when connects through it take no longer than this on the average, and then a
+/// non-blocking connect waits this long for the pod's answer before it is left pending.
+const NEAR: Duration = Duration::from_millis(1);
 
 /// All outgoing relays of a session.
 pub struct OutgoingRelays {
@@ -50,6 +54,8 @@ struct Shared {
     meeting: Meeting,
     tickets: Mutex<HashMap<Ticket, Ongoing>>,
     associations: udp::Associations,
+    /// Running average of what a connect in the pod takes, in microseconds.
+    connect_takes: AtomicU64,
 }
 
 /// A ticket whose program socket has not joined yet.
@@ -73,6 +79,8 @@ impl OutgoingRelays {
             meeting: Meeting::new()?,
             tickets: Mutex::default(),
             associations: udp::Associations::default(),
+            // Not near until it has shown itself so.
+            connect_takes: AtomicU64::new(4 * NEAR.as_micros() as u64),
         };
         Ok(OutgoingRelays {
             shared: Arc::new(shared),
@@ -175,6 +183,12 @@ impl Shared {
         self.answer(ToSupervisor::Connected { ticket, result });
     }
 
+    /// How long a connect that must not wait may wait all the same.
+    fn patience(&self) -> Option<Duration> {
+        let average = Duration::from_micros(self.connect_takes.load(Ordering::Relaxed));
+        (average < NEAR).then_some(NEAR)
+    }
+
     /// The streams of a link that stands, now or within the grace time.
     async fn streams(&self) -> Result<Streams, i32> {
         let mut streams = self.streams.clone();
@@ -188,7 +202,13 @@ impl Shared {
     /// Asks the agent for a socket: its addresses there and the stream, or the pod's errno.
     async fn dial(&self, header: &StreamHeader) -> Result<(Addresses, Stream), i32> {
         let streams = self.streams().await?;
-        match streams.open_with_reply(header).await {
+        let began = Instant::now();
+        let reply = streams.open_with_reply(header).await;
+        let took = (began.elapsed().as_micros() as u64).min(1_000_000);
+        let average = self.connect_takes.load(Ordering::Relaxed);
+        self.connect_takes
+            .store((average * 3 + took) / 4, Ordering::Relaxed);
+        match reply {
             Ok((StreamReply::Connected { local, peer }, stream)) => Ok(((local, peer), stream)),
             Ok((StreamReply::Failed(error), _)) => {
                 tracing::debug!(%error, "the agent could not connect");

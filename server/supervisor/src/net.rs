@@ -10,6 +10,7 @@ mod address;
 mod bind;
 mod connect;
 mod datagram;
+mod error;
 mod listen;
 mod names;
 mod pending;
@@ -99,6 +100,7 @@ impl Handler for Net {
             libc::SYS_accept4,
             libc::SYS_getsockname,
             libc::SYS_getpeername,
+            libc::SYS_getsockopt,
             libc::SYS_sendto,
             libc::SYS_recvfrom,
         ]
@@ -113,6 +115,7 @@ impl Handler for Net {
             libc::SYS_accept | libc::SYS_accept4 => accept::plan(state, call, tracee),
             libc::SYS_getsockname => names::plan(state, call, tracee, names::End::Own),
             libc::SYS_getpeername => names::plan(state, call, tracee, names::End::Peer),
+            libc::SYS_getsockopt => error::plan(state, call, tracee),
             libc::SYS_sendto => datagram::plan_send(state, call, tracee),
             libc::SYS_recvfrom => datagram::plan_receive(state, call, tracee),
             _ => Plan::Continue,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 
 use mirrord_link::{Stream, relay};
@@ -24,30 +25,42 @@ pub(super) async fn connect(
     loopback: Loopback,
     joined_rx: oneshot::Receiver<SocketAddr>,
 ) {
+    let dialled = shared.dial(&StreamHeader::ConnectTcp { to }).await;
+    connect_dialled(&shared, ticket, loopback, dialled, joined_rx).await;
+}
+
+/// Answers with the pod's result, and relays once the program's socket has come.
+async fn connect_dialled(
+    shared: &Shared,
+    ticket: Ticket,
+    loopback: Loopback,
+    dialled: Result<(Addresses, Stream), i32>,
+    joined_rx: oneshot::Receiver<SocketAddr>,
+) {
     let via = shared.meeting.via(loopback);
-    let (addresses, stream) = match shared.dial(&StreamHeader::ConnectTcp { to }).await {
+    let ((local, peer), stream) = match dialled {
         Ok(dialled) => dialled,
         Err(errno) => {
             shared.tickets().remove(&ticket);
             return shared.connected(ticket, Err(errno));
         }
     };
-    let (local, peer) = addresses;
     shared.connected(ticket, Ok(Relay { via, local, peer }));
     let Ok(Ok(program)) = tokio::time::timeout(JOIN_WITHIN, joined_rx).await else {
         shared.tickets().remove(&ticket);
         return;
     };
     match shared.meeting.join(program).await {
-        Ok(socket) => run(&shared, socket, stream).await,
-        Err(error) => tracing::warn!(%to, %error, "the program's socket did not arrive"),
+        Ok(socket) => run(socket, stream).await,
+        Err(error) => tracing::warn!(?peer, %error, "the program's socket did not arrive"),
     }
     shared
         .peers
         .remove(Kind::Tcp, program, relay_tag(ticket, via));
 }
 
-/// A non-blocking connect: an address at once, the pod meanwhile, then one end or the other.
+/// A non-blocking connect: an address at once, the pod meanwhile, then one end or the other. Over
+/// a link that answers faster than a program could look, the pod's answer comes first.
 pub(super) async fn connect_pending(
     shared: Arc<Shared>,
     ticket: Ticket,
@@ -55,6 +68,13 @@ pub(super) async fn connect_pending(
     loopback: Loopback,
     joined_rx: oneshot::Receiver<SocketAddr>,
 ) {
+    let header = StreamHeader::ConnectTcp { to };
+    let mut dial = pin!(shared.dial(&header));
+    if let Some(patience) = shared.patience()
+        && let Ok(dialled) = tokio::time::timeout(patience, &mut dial).await
+    {
+        return connect_dialled(&shared, ticket, loopback, dialled, joined_rx).await;
+    }
     let pending = match make_pending(loopback) {
         Ok(pending) => pending,
         Err(error) => {
@@ -68,9 +88,8 @@ pub(super) async fn connect_pending(
         (via, Loopback::V6 | Loopback::Mapped) => mapped(via),
     };
     shared.answer(ToSupervisor::Connecting { ticket, via });
-    let header = StreamHeader::ConnectTcp { to };
     let joined = async { tokio::time::timeout(JOIN_WITHIN, joined_rx).await };
-    let (joined, dialled) = tokio::join!(joined, shared.dial(&header));
+    let (joined, dialled) = tokio::join!(joined, dial);
     let Ok(Ok(program)) = joined else {
         shared.tickets().remove(&ticket);
         return;
@@ -86,7 +105,7 @@ pub(super) async fn connect_pending(
             match pending.complete(program).await {
                 Ok(socket) => {
                     shared.connected(ticket, Ok(Relay { via, local, peer }));
-                    run(&shared, socket, stream).await;
+                    run(socket, stream).await;
                 }
                 // The program closed its socket meanwhile; dropping the stream tells the pod.
                 Err(error) => {
@@ -96,6 +115,7 @@ pub(super) async fn connect_pending(
             }
         }
         Err(errno) => {
+            // From here on the address refuses.
             drop(pending);
             shared.connected(ticket, Err(errno));
         }
@@ -116,8 +136,7 @@ fn make_pending(loopback: Loopback) -> io::Result<Pending> {
     }
 }
 
-async fn run(shared: &Shared, socket: TcpStream, stream: Stream) {
-    let _ = shared;
+async fn run(socket: TcpStream, stream: Stream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY on a relay");
     }

@@ -13,7 +13,7 @@ use super::{
     tcp, udp, unix,
 };
 use crate::{
-    call::{Call, Plan},
+    call::{Call, Outcome, Plan},
     tracee::Tracee,
 };
 
@@ -35,6 +35,12 @@ fn plan_inet(state: &Arc<State>, call: &Call, socket: Socket, to: SocketAddr) ->
     let Some(loopback) = socket.loopback(to) else {
         return Plan::Continue;
     };
+    if socket.kind == Kind::Tcp
+        && let Some(errno) = state.pending.take_failure(&socket)
+    {
+        // Asked again to hear how it ended (connect(2)).
+        return Plan::Done(Outcome::errno(errno));
+    }
     match socket.kind {
         // Asked again while it connects, or after: the kernel says EALREADY, EISCONN or 0.
         Kind::Tcp if !socket.is_fresh() => Plan::Continue,

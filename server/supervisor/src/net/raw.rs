@@ -11,6 +11,7 @@ use std::{
 };
 
 /// States of `struct tcp_info` (net/tcp_states.h).
+pub(super) const TCP_SYN_SENT: u8 = 2;
 pub(super) const TCP_CLOSE: u8 = 7;
 
 /// The TCP state of a socket; `None` for what has none.

@@ -165,7 +165,7 @@ impl Connect {
             ..
         } = self;
         let told = state.clone();
-        state.pending.watch(answers, socket, move |errno| {
+        state.pending.watch(answers, socket, via, move |errno| {
             told.tell(pid, "tcp", to, (Place::Remote, rule), errno);
         });
         Outcome::errno(libc::EINPROGRESS)
