@@ -9,6 +9,7 @@ use mirrord_link::{LinkError, SessionIdentity, Side, dial};
 use mirrord_protocol::{
     control::{Answer, FromAgent, Notice, Request, ToAgent},
     hello::Purpose,
+    streams::{StreamHeader, StreamReply},
 };
 use rustix::process::Signal;
 
@@ -173,7 +174,17 @@ async fn the_end_closes_the_streams_link_with_the_reason() {
     let (_, socket) = dial(&agent.endpoint, &agent.identity, Purpose::Streams)
         .await
         .unwrap();
-    let (_streams, mut incoming) = socket.into_streams(Side::Session);
+    let (streams, mut incoming) = socket.into_streams(Side::Session);
+    // A new network namespace has no way anywhere, not even its loopback is up.
+    let to = "10.1.2.3:4".parse().unwrap();
+    let (reply, _) = streams
+        .open_with_reply(&StreamHeader::ConnectTcp { to })
+        .await
+        .unwrap();
+    let StreamReply::Failed(error) = reply else {
+        panic!("{reply:?}")
+    };
+    assert_eq!(error.errno, libc::ENETUNREACH);
     drop(target);
     assert!(incoming.next().await.is_none());
     let Some(LinkError::Closed { reason }) = incoming.end() else {
