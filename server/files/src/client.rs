@@ -94,6 +94,11 @@ impl FilesClient {
             (Ok(Welcome::Failed { reason }), _) => return Err(FilesError::Remote(reason)),
             _ => return Err(FilesError::Welcome(io::ErrorKind::InvalidData.into())),
         };
+        if let Some(root) = &root {
+            // Until its attributes were read once, the root belongs to uid 0, which in a user
+            // namespace of ours does not exist, and the kernel refuses to make names in it.
+            rustix::fs::fstat(root).map_err(|errno| FilesError::Welcome(errno.into()))?;
+        }
         Ok(FilesClient {
             control,
             root,
