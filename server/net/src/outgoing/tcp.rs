@@ -70,10 +70,19 @@ pub(super) async fn connect_pending(
 ) {
     let header = StreamHeader::ConnectTcp { to };
     let mut dial = pin!(shared.dial(&header));
-    if let Some(patience) = shared.patience()
-        && let Ok(dialled) = tokio::time::timeout(patience, &mut dial).await
-    {
-        return connect_dialled(&shared, ticket, loopback, dialled, joined_rx).await;
+    let mut early = None;
+    if let Some(patience) = shared.patience() {
+        early = match tokio::time::timeout(patience, &mut dial).await {
+            // What a peer says comes after EINPROGRESS always, what the pod's kernel says (no
+            // route, no permission) instead of it.
+            Ok(Err(errno @ (libc::ECONNREFUSED | libc::ETIMEDOUT | libc::ECONNRESET))) => {
+                Some(Err(errno))
+            }
+            Ok(dialled) => {
+                return connect_dialled(&shared, ticket, loopback, dialled, joined_rx).await;
+            }
+            Err(_) => None,
+        };
     }
     let pending = match make_pending(loopback) {
         Ok(pending) => pending,
@@ -89,7 +98,13 @@ pub(super) async fn connect_pending(
     };
     shared.answer(ToSupervisor::Connecting { ticket, via });
     let joined = async { tokio::time::timeout(JOIN_WITHIN, joined_rx).await };
-    let (joined, dialled) = tokio::join!(joined, dial);
+    let dialled = async {
+        match early {
+            Some(dialled) => dialled,
+            None => dial.await,
+        }
+    };
+    let (joined, dialled) = tokio::join!(joined, dialled);
     let Ok(Ok(program)) = joined else {
         shared.tickets().remove(&ticket);
         return;
