@@ -7,6 +7,8 @@
 mod bed;
 #[path = "files/cases.rs"]
 mod cases;
+#[path = "files/programs.rs"]
+mod programs;
 #[path = "files/roles.rs"]
 mod roles;
 #[path = "supervision/runner.rs"]

@@ -2,6 +2,7 @@
 
 use super::{
     bed::{Bed, compile_c, in_target, make_root, printed},
+    programs,
     runner::Case,
 };
 
@@ -12,6 +13,17 @@ pub const ALL: &[Case] = &[
         moving_about_is_as_in_the_pod,
     ),
     ("changing_is_as_in_the_pod", changing_is_as_in_the_pod),
+    ("a_python_program_works", programs::python),
+    ("a_static_go_program_works", programs::go),
+    ("a_shell_works", programs::shell),
+    (
+        "a_changed_user_is_that_user_in_the_pod",
+        programs::another_user,
+    ),
+    (
+        "changes_of_the_pod_are_seen_within_a_second",
+        programs::changes_of_the_pod,
+    ),
 ];
 
 fn reading_is_as_in_the_pod() {
