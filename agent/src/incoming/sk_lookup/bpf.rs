@@ -20,6 +20,8 @@ const BPF_PROG_TYPE_SK_LOOKUP: u32 = 30;
 /// As an attach type, from the same header (linux/bpf.h).
 const BPF_SK_LOOKUP: u32 = 36;
 
+const BPF_F_NO_PREALLOC: u32 = 1;
+
 /// Kinds of maps in use.
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
@@ -58,7 +60,11 @@ impl Map {
             key_size: key_size as u32,
             value_size: value_size as u32,
             max_entries,
-            map_flags: 0,
+            map_flags: match kind {
+                // Most of its entries are never used.
+                MapKind::Hash => BPF_F_NO_PREALLOC,
+                MapKind::Sockets => 0,
+            },
         };
         Ok(Map {
             descriptor: bpf_descriptor(BPF_MAP_CREATE, &attr)?,
