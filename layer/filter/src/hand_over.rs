@@ -62,18 +62,11 @@ impl Supervisor {
         ];
         // SAFETY: the kernel writes at most `size` bytes to `peer`, and then `size` itself.
         let known = unsafe { sys::call(libc::SYS_getsockopt, args) };
-        let who = if known.is_ok() && peer.pid > 0 {
-            peer.pid as u64
+        permit(if known.is_ok() && peer.pid > 0 {
+            peer.pid as u32
         } else {
-            u64::MAX
-        };
-        // SAFETY: permits another process to look at this one. EINVAL without Yama.
-        let _ = unsafe {
-            sys::call(
-                libc::SYS_prctl,
-                [libc::PR_SET_PTRACER as u64, who, 0, 0, 0, 0],
-            )
-        };
+            0
+        });
     }
 
     /// Sends the listener and waits until it is served.
@@ -122,6 +115,19 @@ impl Supervisor {
             Err(Errno(libc::ECONNRESET))
         }
     }
+}
+
+/// Lets a process and its descendants read this one's memory (`PR_SET_PTRACER`); 0: anybody of
+/// this user. It is not inherited by children, so each process says it. EINVAL without Yama.
+pub fn permit(pid: u32) {
+    let who = if pid == 0 { u64::MAX } else { u64::from(pid) };
+    // SAFETY: permits another process to look at this one.
+    let _ = unsafe {
+        sys::call(
+            libc::SYS_prctl,
+            [libc::PR_SET_PTRACER as u64, who, 0, 0, 0, 0],
+        )
+    };
 }
 
 impl Drop for Supervisor {

@@ -26,6 +26,8 @@ pub struct Header {
     pub flags: AtomicU32,
     /// `st_dev` of the pod's mount as `stat(2)` gives it; 0: there is none.
     pub device: AtomicU64,
+    /// Process id of the keeper, for `PR_SET_PTRACER`; 0: not known.
+    pub keeper: AtomicU32,
     /// Where the rules begin in the table, 64-byte aligned.
     pub rules_offset: u32,
     /// How long they are.
@@ -74,6 +76,11 @@ impl Table {
     /// Whether every call must be asked about.
     pub fn report_all(&self) -> bool {
         self.header.flags.load(Ordering::Relaxed) & REPORT_ALL != 0
+    }
+
+    /// Whose descendants may read this process's memory, under Yama.
+    pub fn keeper(&self) -> u32 {
+        self.header.keeper.load(Ordering::Relaxed)
     }
 
     /// `st_dev` of the pod's mount, when there is one.

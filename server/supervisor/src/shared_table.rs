@@ -47,6 +47,8 @@ impl SharedTable {
             version: VERSION,
             flags: (if report_all { REPORT_ALL } else { 0 }).into(),
             device: 0.into(),
+            // Made by the keeper, whose children the workers are.
+            keeper: std::process::id().into(),
             rules_offset: RULES_OFFSET as u32,
             rules_len: rules.len() as u32,
         };
