@@ -274,3 +274,58 @@ pub(super) fn open_path(directory: impl AsFd, name: &[u8]) -> Result<OwnedFd, Er
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::CWD;
+
+    use super::*;
+
+    /// A table over a folder with files `0`, `1`, … that were all looked up.
+    fn looked_up(count: usize, limit: usize) -> (tempfile::TempDir, Nodes, Vec<Arc<Node>>) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = open_path(CWD, folder.path().as_os_str().as_encoded_bytes()).unwrap();
+        let nodes = Nodes::new(root, limit).unwrap();
+        let root = nodes.get(ROOT).unwrap();
+        let handed = (0..count).map(|number| {
+            let name = number.to_string();
+            std::fs::write(folder.path().join(&name), &name).unwrap();
+            let fd = open_path(&*nodes.fd(&root).unwrap(), name.as_bytes()).unwrap();
+            let found = attr::of(&fd).unwrap();
+            nodes.hand_out(&found, Some(fd), ROOT, name.as_bytes())
+        });
+        let handed = handed.collect();
+        (folder, nodes, handed)
+    }
+
+    #[test]
+    fn descriptors_are_bounded_and_found_again_by_name() {
+        let (_folder, nodes, handed) = looked_up(100, 10);
+        assert!(nodes.opened() <= 11, "{} are open", nodes.opened());
+        for node in &handed {
+            assert_eq!(attr::of(nodes.fd(node).unwrap()).unwrap().1, node.identity);
+        }
+    }
+
+    #[test]
+    fn another_file_under_the_old_name_is_stale() {
+        let (folder, nodes, handed) = looked_up(100, 10);
+        let first = folder.path().join("0");
+        // Beside the old file, so that it cannot get its number.
+        std::fs::write(folder.path().join("new"), "").unwrap();
+        std::fs::rename(folder.path().join("new"), first).unwrap();
+        assert_eq!(nodes.fd(&handed[0]).unwrap_err(), Errno::STALE);
+    }
+
+    #[test]
+    fn a_node_lives_until_it_is_given_back_as_often_as_it_was_handed_out() {
+        let (_folder, nodes, handed) = looked_up(1, 10);
+        let found = attr::of(nodes.fd(&handed[0]).unwrap()).unwrap();
+        let again = nodes.hand_out(&found, None, ROOT, b"0");
+        assert_eq!(again.id, handed[0].id);
+        nodes.forget(&[(again.id, 1)]);
+        assert!(nodes.get(again.id).is_ok());
+        nodes.forget(&[(again.id, 1)]);
+        assert_eq!(nodes.get(again.id).unwrap_err(), Errno::STALE);
+    }
+}

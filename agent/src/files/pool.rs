@@ -172,3 +172,44 @@ impl<J, S> Shared<J, S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn jobs_of_one_lane_keep_their_order_and_others_pass_them() {
+        let (done_tx, done_rx) = mpsc::channel();
+        let work = move |_: &mut (), (number, wait): (u32, u64)| {
+            thread::sleep(Duration::from_millis(wait));
+            done_tx.send(number).unwrap();
+        };
+        let pool: Pool<(u32, u64), ()> = Pool::new(4, || (), Arc::new(work));
+        for number in 0..20 {
+            pool.submit(1, Some(7), (number, if number == 0 { 200 } else { 1 }))
+                .unwrap();
+        }
+        pool.submit(2, None, (100, 0)).unwrap();
+        let done: Vec<_> = done_rx.iter().take(21).collect();
+        assert_eq!(done[0], 100);
+        assert_eq!(done[1..], (0..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_cancelled_job_that_has_not_begun_never_runs() {
+        let (done_tx, done_rx) = mpsc::channel();
+        let work = move |_: &mut (), number: u32| {
+            thread::sleep(Duration::from_millis(100));
+            done_tx.send(number).unwrap();
+        };
+        let pool: Pool<u32, ()> = Pool::new(1, || (), Arc::new(work));
+        for number in 0..3 {
+            pool.submit(u64::from(number), None, number).unwrap();
+        }
+        pool.cancel(1);
+        drop(pool);
+        assert_eq!(done_rx.iter().collect::<Vec<_>>(), [0, 2]);
+    }
+}

@@ -280,20 +280,17 @@ mod tests {
     #[test]
     fn structures_have_the_kernels_lengths() {
         let attr = Attr::default();
-        let len = |write: &dyn Fn(&mut Writer)| {
+        let len = |write: &dyn Fn(&mut Writer) -> &mut Writer| {
             let mut writer = Writer::default();
             write(&mut writer);
             writer.bytes.len()
         };
+        assert_eq!(len(&|w| w.entry(1, &attr, Valid::default())), ENTRY_LEN);
+        assert_eq!(len(&|w| w.attr_out(&attr, Duration::ZERO)), 104);
+        assert_eq!(len(&|w| w.stat_fs(&StatFs::default())), 80);
+        assert_eq!(len(&|w| w.statx(&attr, Duration::ZERO)), 32 + 256);
         assert_eq!(
-            len(&|w| drop(w.entry(1, &attr, Valid::default()))),
-            ENTRY_LEN
-        );
-        assert_eq!(len(&|w| drop(w.attr_out(&attr, Duration::ZERO))), 104);
-        assert_eq!(len(&|w| drop(w.stat_fs(&StatFs::default()))), 80);
-        assert_eq!(len(&|w| drop(w.statx(&attr, Duration::ZERO))), 32 + 256);
-        assert_eq!(
-            len(&|w| drop(w.dirent(1, 2, 4, b"123456789"))),
+            len(&|w| w.dirent(1, 2, 4, b"123456789")),
             dirent_len(b"123456789")
         );
     }

@@ -166,11 +166,13 @@ pub(crate) async fn walk(
         if let Some(listing) = &end.listing {
             tree.absorb_listing(end.node, listing, began);
         }
-        if let (true, Some(node)) = (end.data, tree.node_mut(end.node)) {
-            node.content.take_start(data, &end.attr);
-        }
     }
     drop(tree);
+    if let Ok(end) = &walked.end
+        && end.data
+    {
+        fs.bring(end.node, data, &end.attr);
+    }
     Ok(walked)
 }
 

@@ -13,11 +13,12 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     rc::Rc,
     time::Duration,
 };
 
+use bytes::Bytes;
 use mirrord_protocol::{
     creds::Creds,
     files::{Attr, NodeId, Op},
@@ -40,12 +41,19 @@ pub(crate) const MAX_WRITE: u32 = mirrord_protocol::files::MAX_TRANSFER;
 /// corrects the kernel's (without an open of its own, a file cannot have FOPEN_DIRECT_IO).
 const UNSIZED: u64 = 16 << 20;
 
+/// First bytes of files that nobody read yet.
+const MOST_BROUGHT: u64 = 8 << 20;
+
 /// The file system's state.
 pub(crate) struct Fs {
     pub(crate) agent: SharedAgent,
     pub(crate) tree: RefCell<Tree>,
     /// Bytes being read ahead.
     pub(crate) coming: Cell<u64>,
+    /// Files whose first bytes a walk brought along, oldest first, and how many bytes.
+    brought: RefCell<VecDeque<(NodeId, u64)>>,
+    /// Whether the kernel asked for the root's attributes.
+    pub(crate) primed: Cell<bool>,
     settings: Settings,
     running: RefCell<HashMap<u64, Rc<Notify>>>,
 }
@@ -71,6 +79,8 @@ impl Fs {
             agent,
             tree: RefCell::new(Tree::new()),
             coming: Cell::new(0),
+            brought: RefCell::default(),
+            primed: Cell::new(false),
             settings,
             running: RefCell::default(),
         }
@@ -225,6 +235,26 @@ impl Fs {
         Changing {
             fs: self.clone(),
             nodes: nodes.to_vec(),
+        }
+    }
+
+    /// Takes in the first bytes of a file, which a walk brought along. Bounded: a program may
+    /// open a thousand files and read none.
+    pub(crate) fn bring(&self, node: NodeId, bytes: Bytes, attr: &Attr) {
+        let mut brought = self.brought.borrow_mut();
+        brought.push_back((node, bytes.len() as u64));
+        let mut total: u64 = brought.iter().map(|(_, len)| len).sum();
+        let mut tree = self.tree.borrow_mut();
+        while (total > MOST_BROUGHT || brought.len() > 1024)
+            && let Some((oldest, len)) = brought.pop_front()
+        {
+            total -= len;
+            if let Some(oldest) = tree.node_mut(oldest) {
+                oldest.content.clear();
+            }
+        }
+        if let Some(node) = tree.node_mut(node) {
+            node.content.take_start(bytes, attr);
         }
     }
 

@@ -66,6 +66,10 @@ pub(crate) enum Question {
 
 /// The file server's answer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly every answer is the large one, and none is kept"
+)]
 pub(crate) enum Told {
     /// What the walk found, or the errno of a walk that could not be made.
     Walked(Result<WalkedLocally, i32>),

@@ -193,7 +193,12 @@ fn when_the_server_is_killed_every_call_ends_with_an_error() {
     kill(server);
     let began = Instant::now();
     let error = pod.open("/other").unwrap_err();
-    assert_eq!(error.raw_os_error(), Some(libc::ENOTCONN));
+    // ECONNABORTED: asked in the moment between the kill and the server's end.
+    let errno = error.raw_os_error().unwrap();
+    assert!(
+        [libc::ENOTCONN, libc::ECONNABORTED].contains(&errno),
+        "{error}"
+    );
     let walked = pod.client.walk(b"/other", true, Want::Attr, None, None);
     assert_eq!(walked.unwrap_err(), libc::ENOTCONN);
     // What is cached may still be read, or be an error; it must not hang.

@@ -262,6 +262,30 @@ fn one_walk_pays_for_opening_reading_and_listing() {
 }
 
 #[test]
+fn small_reads_in_a_row_do_not_pay_round_trips() {
+    let setup = Setup {
+        delay: Duration::from_millis(50),
+        ..Setup::default()
+    };
+    let pod = Pod::with(setup);
+    let content = pattern(1 << 20);
+    pod.put("file", &content);
+    let began = Instant::now();
+    pod.walk("/file", Want::Data);
+    let mut file = pod.open("/file").unwrap();
+    let mut read = Vec::new();
+    let mut chunk = [0; 4096];
+    while let len @ 1.. = file.read(&mut chunk).unwrap() {
+        read.extend_from_slice(&chunk[..len]);
+    }
+    let time = began.elapsed();
+    assert!(read == content);
+    // The walk, the first window, the rest.
+    assert!(time < Duration::from_millis(100) * 4, "{time:?}");
+    eprintln!("1 MiB in 4 KiB reads: {time:?}");
+}
+
+#[test]
 fn files_without_a_size_are_read_all_the_same() {
     let pod = Pod::start();
     // The root is a folder, so /proc must be in it: bound there in a namespace of the test's own

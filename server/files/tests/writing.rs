@@ -306,3 +306,28 @@ fn a_shared_mapping_writes_back() {
     }
     assert_eq!(fs::read(pod.here("map")).unwrap()[5000], b'!');
 }
+
+#[test]
+fn a_program_that_changed_its_ids_makes_files_with_them() {
+    let pod = Pod::with(Setup {
+        callers_ids: true,
+        ..Setup::default()
+    });
+    fs::set_permissions(pod.folder.path(), PermissionsExt::from_mode(0o777)).unwrap();
+    pod.put("roots", "x");
+    fs::set_permissions(pod.here("roots"), PermissionsExt::from_mode(0o600)).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // SAFETY: sets ids of this thread alone, which ends below; no memory is touched.
+            unsafe {
+                libc::syscall(libc::SYS_setfsgid, 4321);
+                libc::syscall(libc::SYS_setfsuid, 1234);
+            }
+            drop(pod.open_flags("/mine", CREATE).unwrap());
+            let error = pod.read("/roots").unwrap_err();
+            assert_eq!(error.raw_os_error(), Some(libc::EACCES));
+        });
+    });
+    let made = fs::metadata(pod.here("mine")).unwrap();
+    assert_eq!((made.uid(), made.gid()), (1234, 4321));
+}

@@ -37,6 +37,7 @@ pub struct Setup {
     pub creds: Creds,
     pub capabilities: u64,
     pub writable: bool,
+    pub callers_ids: bool,
     /// One way.
     pub delay: Duration,
     pub deadline: Duration,
@@ -52,6 +53,7 @@ impl Default for Setup {
             },
             capabilities: u64::MAX,
             writable: true,
+            callers_ids: false,
             delay: Duration::ZERO,
             deadline: Duration::from_secs(10),
         }
@@ -72,7 +74,7 @@ impl Pod {
             endpoint,
             identity,
             writable: setup.writable,
-            callers_ids: false,
+            callers_ids: setup.callers_ids,
             deadline: setup.deadline,
         };
         std::thread::spawn(move || {
