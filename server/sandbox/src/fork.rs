@@ -1,7 +1,7 @@
 //! The few process calls that Rust calls unsafe, each for single-threaded roles only.
 
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -63,10 +63,14 @@ pub(crate) fn signal_all(signal: rustix::process::Signal) -> rustix::io::Result<
     }
 }
 
-/// Makes the standard input another name of this descriptor.
-pub(crate) fn replace_stdin(fd: &impl AsRawFd) -> io::Result<()> {
-    // SAFETY: descriptor 0 belongs to nobody in particular; std's handle uses whatever it is.
-    match unsafe { libc::dup2(fd.as_raw_fd(), libc::STDIN_FILENO) } {
+/// Makes a standard stream another name of this descriptor.
+pub(crate) fn replace(stream: RawFd, fd: &impl AsRawFd) -> io::Result<()> {
+    if !(libc::STDIN_FILENO..=libc::STDERR_FILENO).contains(&stream) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the standard streams belong to nobody in particular; std's handles use whatever is
+    // there.
+    match unsafe { libc::dup2(fd.as_raw_fd(), stream) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }

@@ -23,7 +23,7 @@ pub struct SandboxInfo {
     pub init_pid: u32,
     /// When that started.
     pub init_started: u64,
-    /// The process of the service that only the pod reaches, in that service's network namespace.
+    /// The process of the service that only the pod reaches.
     pub service_pid: u32,
     /// The pod's name server.
     pub dns_pid: u32,
@@ -35,6 +35,8 @@ pub struct SandboxInfo {
     pub root: PathBuf,
     /// Network namespace of the outside client.
     pub client_namespace: PathBuf,
+    /// Network namespace of the service that only the pod reaches.
+    pub service_namespace: PathBuf,
     /// The services that are there.
     pub services: Vec<Service>,
     /// The names that only the pod knows.

@@ -36,6 +36,8 @@ pub(crate) struct Ready {
     pub role: Role,
     /// The descriptor under which the first process holds the client's network namespace.
     pub client_namespace: Option<i32>,
+    /// The same for the service's.
+    pub service_namespace: Option<i32>,
     pub ipv6: bool,
     pub user_namespace: bool,
 }
@@ -45,6 +47,7 @@ impl Ready {
         Ready {
             role,
             client_namespace: None,
+            service_namespace: None,
             ipv6: false,
             user_namespace: false,
         }
@@ -100,10 +103,14 @@ impl Reports {
         )))
     }
 
-    /// Lets the sandbox live without the starter.
-    pub(crate) fn keep(self) -> io::Result<()> {
+    /// Lets the sandbox live without the starter, and waits until its first process has let go of
+    /// the socket and, before that, of the lock.
+    pub(crate) fn keep(self, deadline: Instant) -> io::Result<()> {
         rustix::net::send(&self.socket, KEEP, SendFlags::NOSIGNAL)?;
-        Ok(())
+        match self.next(deadline)? {
+            None => Ok(()),
+            Some((report, _)) => Err(io::Error::other(format!("it reported {report:?}"))),
+        }
     }
 
     /// Takes the sandbox back and waits until its processes are gone; false if they stay.
@@ -137,7 +144,13 @@ pub(crate) fn ready(ready: Ready) -> io::Result<()> {
 /// Replaces the standard input by `/dev/null`.
 pub(crate) fn leave() -> io::Result<()> {
     let null = std::fs::File::open("/dev/null")?;
-    crate::fork::replace_stdin(&null)
+    crate::fork::replace(libc::STDIN_FILENO, &null)
+}
+
+/// Lets go of the lock on the sandbox's folder, which the first process has as its standard output.
+pub(crate) fn unlock() -> io::Result<()> {
+    let null = std::fs::File::options().write(true).open("/dev/null")?;
+    crate::fork::replace(libc::STDOUT_FILENO, &null)
 }
 
 /// Reads the starter's word in the first process: true for "keep".

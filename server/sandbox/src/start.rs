@@ -26,10 +26,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// How long a failed one may take to go.
 const GIVE_UP: Duration = Duration::from_secs(5);
 
-/// Starts what `spec` wishes in a sandbox's folder. On error no process is left; the folder is
-/// the caller's to remove.
+/// Starts what `spec` wishes in a sandbox's folder, which `lock` is open on and locked. On error no
+/// process is left; the folder is the caller's to remove.
 pub(crate) fn start(
     folder: &Path,
+    lock: &File,
     spec: &SandboxSpec,
     program: &Path,
 ) -> Result<SandboxInfo, SandboxError> {
@@ -47,13 +48,17 @@ pub(crate) fn start(
         .map_err(SandboxError::io("open", &log_path))?;
     let (reports, theirs) =
         Reports::pair().map_err(|error| failed(format!("no socket pair ({error})")))?;
+    let lock = lock
+        .try_clone()
+        .map_err(SandboxError::io("share the lock on", folder))?;
     let child = Command::new(program)
         .arg(Role::Init.argument())
         .arg(folder)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::from(theirs))
-        .stdout(Stdio::null())
+        // A copy has the same lock (flock(2)); this is how it gets to the first process.
+        .stdout(Stdio::from(lock))
         .stderr(Stdio::from(log))
         .spawn();
     let mut child = child
@@ -61,9 +66,8 @@ pub(crate) fn start(
     match wait_until_ready(&reports, &mut child).and_then(|parts| write_info(folder, spec, &parts))
     {
         Ok(info) => {
-            reports
-                .keep()
-                .map_err(|error| failed(format!("its first process is gone ({error})")))?;
+            let kept = reports.keep(Instant::now() + GIVE_UP);
+            kept.map_err(|error| failed(format!("its first process did not stay ({error})")))?;
             Ok(info)
         }
         Err(message) => {
@@ -139,9 +143,10 @@ fn write_info(folder: &Path, spec: &SandboxSpec, parts: &Parts) -> Result<Sandbo
             .ok_or_else(|| format!("its process {pid} ended right after it was ready"))
     };
     let (ready, init_pid) = &parts.init;
-    let client = ready
-        .client_namespace
-        .ok_or("its first process holds no client namespace")?;
+    let namespace = |fd: Option<i32>| {
+        let fd = fd.ok_or("its first process does not hold all its namespaces")?;
+        Ok::<_, &str>(PathBuf::from(format!("/proc/{init_pid}/fd/{fd}")))
+    };
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
@@ -157,7 +162,8 @@ fn write_info(folder: &Path, spec: &SandboxSpec, parts: &Parts) -> Result<Sandbo
         user_namespace: ready.user_namespace,
         ipv6: ready.ipv6,
         root: PathBuf::from(format!("/proc/{}/root", parts.web)),
-        client_namespace: PathBuf::from(format!("/proc/{init_pid}/fd/{client}")),
+        client_namespace: namespace(ready.client_namespace)?,
+        service_namespace: namespace(ready.service_namespace)?,
         services: services(ready.ipv6),
         dns_names: dns_names(spec, ready.ipv6),
         created: u64::try_from(now.as_millis()).unwrap_or_default(),

@@ -2,7 +2,8 @@
 //! wishes (`spec.json`), what it is (`info.json`, there when it is ready) and its log.
 //!
 //! Whoever starts or ends a sandbox holds a lock (flock(2)) on its folder, so commands that run
-//! at the same time do not meet half-made things. A folder that nobody holds and that has no
+//! at the same time do not meet half-made things. The sandbox's first process shares the lock
+//! until it is told to stay: a killed starter's half-made sandbox has gone when the lock is free. A folder that nobody holds and that has no
 //! living first process is what a killed command or pod left: it is removed.
 
 use std::fs::{self, DirBuilder, File};
@@ -54,7 +55,7 @@ impl Sandboxes {
             .create(&self.folder)
             .map_err(SandboxError::io("make the folder", &self.folder))?;
         let held = self.hold_new(&spec.name)?;
-        match start::start(&held.path, spec, &self.program) {
+        match start::start(&held.path, &held.folder, spec, &self.program) {
             Ok(info) => Ok(Sandbox::new(info, held.path.clone(), self.program.clone())),
             Err(error) => {
                 held.remove()?;
@@ -203,7 +204,7 @@ fn is_empty(path: &Path) -> Result<bool, SandboxError> {
 /// The lock on a sandbox's folder.
 struct Held {
     path: PathBuf,
-    _folder: File,
+    folder: File,
 }
 
 impl Held {
@@ -227,7 +228,7 @@ impl Held {
             .is_ok_and(|there| there.ino() == ours.ino() && there.dev() == ours.dev());
         Ok(same.then(|| Held {
             path: path.to_owned(),
-            _folder: folder,
+            folder,
         }))
     }
 

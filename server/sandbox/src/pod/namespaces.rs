@@ -11,9 +11,6 @@ use crate::fork::{fork, unshare};
 use crate::refusal;
 use crate::spec::Isolation;
 
-/// Ids of a root caller's user namespace: the pod may have files and processes of other users.
-const WHOLE_RANGE: &str = "0 0 65536\n";
-
 /// Enters new namespaces of every kind; the pid namespace begins with the next child. Says
 /// whether there is a user namespace among them.
 pub(crate) fn enter(isolation: Isolation) -> Result<bool> {
@@ -72,16 +69,16 @@ fn map_from_outside() -> Result<()> {
     let Some(child) = fork()? else {
         drop(starts);
         let mut word = [0];
-        let mapped = waits.read_exact(&mut word).and_then(|()| {
+        let map = |kind: &str| {
+            let ours_now = fs::read_to_string(format!("/proc/self/{kind}"))?;
             fs::write(
-                format!("/proc/{}/uid_map", ours.as_raw_nonzero()),
-                WHOLE_RANGE,
-            )?;
-            fs::write(
-                format!("/proc/{}/gid_map", ours.as_raw_nonzero()),
-                WHOLE_RANGE,
+                format!("/proc/{}/{kind}", ours.as_raw_nonzero()),
+                same_ids(&ours_now),
             )
-        });
+        };
+        let mapped = waits
+            .read_exact(&mut word)
+            .and_then(|()| map("uid_map").and_then(|()| map("gid_map")));
         if let Err(error) = &mapped {
             eprintln!("could not map the ids: {error}");
         }
@@ -98,5 +95,30 @@ fn map_from_outside() -> Result<()> {
     match status {
         Some((_, status)) if status.exit_status() == Some(0) => Ok(()),
         _ => bail!("its ids could not be mapped"),
+    }
+}
+
+/// A map under which every id that a namespace with the given map has stays what it is: the pod of
+/// root may have files and processes of other users.
+fn same_ids(map: &str) -> String {
+    let ranges = map.lines().filter_map(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        let (first, _, count) = (fields.next()?, fields.next()?, fields.next()?);
+        Some(format!("{first} {first} {count}\n"))
+    });
+    ranges.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_id_of_ours_stays_the_same() {
+        assert_eq!(
+            same_ids("         0          0 4294967295\n"),
+            "0 0 4294967295\n"
+        );
+        assert_eq!(same_ids("0 1000 1\n1 100000 65536\n"), "0 0 1\n1 1 65536\n");
     }
 }

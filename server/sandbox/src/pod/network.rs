@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space};
@@ -23,8 +24,8 @@ const OUTSIDE: u32 = 773;
 pub(crate) struct Neighbours {
     /// The outside client's.
     pub client: OwnedFd,
-    /// The service's.
-    pub service: OwnedFd,
+    /// The service's; its processes enter it themselves.
+    pub service: Arc<OwnedFd>,
     /// Whether IPv6 works.
     pub ipv6: bool,
 }
@@ -88,7 +89,7 @@ pub(crate) fn build() -> Result<Neighbours> {
     }
     Ok(Neighbours {
         client: client.namespace,
-        service: service.namespace,
+        service: Arc::new(service.namespace),
         ipv6,
     })
 }

@@ -109,7 +109,7 @@ impl Entrance {
         let path = match place {
             Place::Agent => return Ok(()),
             Place::Client => self.info.client_namespace.clone(),
-            Place::Service => format!("/proc/{}/ns/net", self.info.service_pid).into(),
+            Place::Service => self.info.service_namespace.clone(),
             Place::Pod | Place::PodNetwork => format!("/proc/{}/ns/net", self.info.init_pid).into(),
         };
         let told = || {

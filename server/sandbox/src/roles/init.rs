@@ -17,7 +17,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Signal, WaitOptions};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::{Role, dns, service};
+use super::{EXIT_FAILED, Role, dns, service};
 use crate::pod::{data, files, mounts, names, namespaces, network};
 use crate::report::{self, Ready, Report};
 use crate::spec::{RunAs, SandboxSpec};
@@ -27,12 +27,11 @@ use crate::{fork, process, signals, start};
 const END_POLITELY: Duration = Duration::from_millis(500);
 
 pub(super) fn run(arguments: &[OsString]) -> Result<i32> {
-    let result = make(arguments);
-    if let Err(error) = &result {
-        report::send(&Report::Failed(format!("{error:#}")))
-            .context("could not report the failure")?;
-    }
-    result
+    make(arguments).or_else(|error| {
+        let failed = Report::Failed(format!("{error:#}"));
+        report::send(&failed).with_context(|| format!("could not report a failure ({error:#})"))?;
+        Ok(EXIT_FAILED)
+    })
 }
 
 fn make(arguments: &[OsString]) -> Result<i32> {
@@ -57,15 +56,15 @@ fn make(arguments: &[OsString]) -> Result<i32> {
         return Ok(0);
     }
     let signals = signals::take(&[libc::SIGCHLD, libc::SIGTERM, libc::SIGINT, libc::SIGHUP])?;
-    let client_namespace = build(folder, &spec, user_namespace)?;
+    let neighbours = build(folder, &spec, user_namespace)?;
     serve(&signals)?;
-    drop(client_namespace);
+    drop(neighbours);
     Ok(0)
 }
 
 /// Builds the pod from inside and starts its processes. The result must be kept: others enter the
-/// client's network namespace through this process's descriptor.
-fn build(folder: &Path, spec: &SandboxSpec, user_namespace: bool) -> Result<OwnedFd> {
+/// neighbours' network namespaces through this process's descriptors.
+fn build(folder: &Path, spec: &SandboxSpec, user_namespace: bool) -> Result<network::Neighbours> {
     rustix::system::sethostname(spec.pod_name.as_bytes())
         .context("could not set the pod's host name")?;
     let base = folder.join("root");
@@ -76,23 +75,23 @@ fn build(folder: &Path, spec: &SandboxSpec, user_namespace: bool) -> Result<Owne
     root.show_binds(spec)?;
     root.enter()?;
     let neighbours = network::build()?;
-    let service_namespace = Arc::new(neighbours.service);
     start_service(
         Role::Service,
-        &service_namespace,
+        &neighbours.service,
         (service::POD_NAME, &spec.pod_name),
     )?;
     let zone = serde_json::to_string(&names::zone(spec, neighbours.ipv6))?;
-    start_service(Role::Dns, &service_namespace, (dns::ZONE, &zone))?;
+    start_service(Role::Dns, &neighbours.service, (dns::ZONE, &zone))?;
     start_target(spec)?;
     let ready = Ready {
         client_namespace: Some(neighbours.client.as_raw_fd()),
+        service_namespace: Some(neighbours.service.as_raw_fd()),
         ipv6: neighbours.ipv6,
         user_namespace,
         ..Ready::of(Role::Init)
     };
     report::send(&Report::Ready(ready)).context("could not report that the pod is ready")?;
-    Ok(neighbours.client)
+    Ok(neighbours)
 }
 
 /// Starts a process in the service's network namespace.
@@ -164,7 +163,8 @@ fn role_command(role: Role) -> Command {
         .arg0("shop")
         .arg(role.argument())
         .env_clear()
-        .stdin(Stdio::inherit());
+        .stdin(Stdio::inherit())
+        .stdout(Stdio::null());
     command
 }
 
@@ -195,6 +195,7 @@ fn serve(signals: &OwnedFd) -> Result<()> {
                 return Ok(());
             }
             kept = true;
+            report::unlock()?;
             report::leave()?;
         }
     }

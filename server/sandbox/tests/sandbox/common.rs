@@ -45,7 +45,17 @@ impl Home {
             .collect();
         assert!(files.is_empty(), "files are left: {files:?}");
         let processes = self.processes();
-        assert!(processes.is_empty(), "processes are left: {processes:?}");
+        let told = |pid: &u32| {
+            let read =
+                |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+            format!("{pid}: {:?} {}", read("cmdline"), read("status"))
+        };
+        let told: Vec<_> = processes.iter().map(told).collect();
+        assert!(
+            processes.is_empty(),
+            "processes are left: {}",
+            told.join("\n")
+        );
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         let ours = self.path().to_str().unwrap();
         assert!(!mounts.contains(ours), "a mount is left: {mounts}");

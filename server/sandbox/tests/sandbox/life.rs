@@ -174,7 +174,13 @@ fn a_starter_killed_half_way_leaves_nothing() {
         until("a whole sandbox or none", || {
             match home.sandboxes.list().unwrap().as_slice() {
                 [(_, State::Running)] => true,
-                [] => home.processes().is_empty(),
+                // Twice: in the middle of its exec, a process has no command line to know it by.
+                [] => {
+                    home.processes().is_empty() && {
+                        thread::sleep(Duration::from_millis(20));
+                        home.processes().is_empty()
+                    }
+                }
                 _ => false,
             }
         });
@@ -235,6 +241,24 @@ fn refused_user_namespaces_are_explained() {
         error.contains("sysctl user.max_user_namespaces=10000") && error.contains("as root"),
         "{error}"
     );
+    home.assert_empty();
+}
+
+#[test]
+fn a_covered_proc_as_in_containers_is_explained() {
+    let home = Home::new();
+    let line = format!(
+        "mount -t tmpfs none /proc/fs && exec {} {} up covered --user-namespace",
+        program().display(),
+        home.path().display()
+    );
+    let output = Command::new("unshare")
+        .args(["-Urm", "sh", "-c", &line])
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(error.contains("systempaths=unconfined"), "{error}");
     home.assert_empty();
 }
 

@@ -345,3 +345,41 @@ fn wishes_are_fulfilled() {
     assert_eq!(shell(&sandbox, "ls /data/huge | wc -l"), "1500\n");
     assert!(shell(&sandbox, "getent hosts billing.example.com").starts_with("10.77.2.2 "));
 }
+
+#[test]
+fn another_user_is_refused_without_root() {
+    if is_root() {
+        return again_as_ordinary_user("pod::another_user_is_refused_without_root");
+    }
+    let home = Home::new();
+    let mut spec = SandboxSpec::new("pod");
+    spec.run_as = Some(RunAs {
+        uid: 1001,
+        gid: 1001,
+        groups: vec![],
+    });
+    let error = home.sandboxes.up(&spec).unwrap_err().to_string();
+    assert!(
+        error.contains("user 1001") && error.contains("without root"),
+        "{error}"
+    );
+    home.assert_empty();
+}
+
+#[test]
+fn programs_at_the_services_side_share_its_network() {
+    let home = Home::new();
+    let sandbox = DownOnDrop::up(&home.sandboxes, &SandboxSpec::new("pod")).unwrap();
+    let own = "exec 3<>/dev/tcp/10.77.2.2/7000; echo mine >&3; head -n1 <&3";
+    assert_eq!(
+        output(&sandbox, Place::Service, &["bash", "-c", own]),
+        "mine\n"
+    );
+    let answer = sandbox
+        .http_at(
+            Place::Service,
+            &HttpCall::get((POD_TO_SERVICE_V4, WEB_PORT), "/health"),
+        )
+        .unwrap();
+    assert_eq!(answer.text(), "ok\n");
+}
