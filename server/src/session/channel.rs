@@ -23,7 +23,7 @@ impl SupervisorChannel {
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .context("could not make a socket pair for the supervisor")?;
         rustix::io::ioctl_fionbio(&ours, true).context("could not make a socket non-blocking")?;
-        Ok((SupervisorChannel { socket: AsyncFd::new(ours)? }, theirs))
+        Ok((SupervisorChannel { socket: AsyncFd::register(ours)? }, theirs))
     }
 
     /// The next message; `None` when the supervisor is gone.

@@ -49,7 +49,7 @@ impl Signals {
             }
             OwnedFd::from_raw_fd(number)
         };
-        Ok(Signals { fd: AsyncFd::new(fd)? })
+        Ok(Signals { fd: AsyncFd::register(fd)? })
     }
 
     /// The next one.
