@@ -120,7 +120,10 @@ impl Job {
     pub(crate) fn quick_access(&self, walked: &Walked, mode: i32) -> Option<Outcome> {
         if let (Ok(found), Some(tree)) = (&walked.found, self.tree_if_mounted()) {
             // Another name may have removed it meanwhile: the kernel's cache knows.
-            tree.handle(&found.path, false, sys::CACHED).ok()?;
+            let fd = tree.handle(&found.path, false, sys::CACHED).ok()?;
+            if !self.still(found, fd.as_fd()) {
+                return None;
+            }
         }
         Some(may(walked, mode))
     }
@@ -215,6 +218,17 @@ impl Job {
                  pod makes itself are not reported, so set the watcher to polling"
             ));
         }
+    }
+
+    /// Whether the mount still shows the permissions that the agent spoke of: a program may have
+    /// changed them through a descriptor or another name. If not, nothing is believed any more.
+    pub(crate) fn still(&self, found: &Found, fd: BorrowedFd<'_>) -> bool {
+        let shown = sys::stat_bytes(fd, libc::AT_STATX_DONT_SYNC);
+        let same = shown.is_ok_and(|stat| sys::mode_of(&stat) == found.attr.mode);
+        if !same {
+            self.shared.facts.clear();
+        }
+        same
     }
 
     /// The pod's mount, when there is one.

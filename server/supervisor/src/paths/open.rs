@@ -54,6 +54,9 @@ impl Job {
             .tree_if_mounted()?
             .open(path, flags & !NOATIME, 0, resolve | sys::CACHED);
         let fd = fd.ok()?;
+        if !self.still(found, fd.as_fd()) {
+            return None;
+        }
         self.note(found, &fd, flags);
         Some(give(fd, flags))
     }

@@ -44,10 +44,15 @@ impl Job {
     /// The kernel can only execute what it can open by a name of this machine.
     pub(crate) fn execute(&self, cancelled: &Cancelled) -> Errno<Outcome> {
         let path = String::from_utf8_lossy(self.path()?).into_owned();
-        if let Target::Pod(_) = self.target {
-            let walked = self.walk(cancelled, Want::Attr)?;
-            walked.found.as_ref().map_err(|errno| *errno)?;
+        if let Target::Local(_) = self.target {
+            self.shared.notice(format!(
+                "{path} on this machine cannot be executed by the name that the program used for \
+                 it; give its absolute path"
+            ));
+            return Err(libc::EACCES);
         }
+        let walked = self.walk(cancelled, Want::Attr)?;
+        walked.found.as_ref().map_err(|errno| *errno)?;
         self.shared.notice(format!(
             "{path} is a program in the pod; executing the pod's programs is not supported yet: \
              install it on this machine and list its path under feature.fs.local"

@@ -135,6 +135,8 @@ static void changing(void) {
     TRY("again", "", open("/data/new", O_CREAT | O_EXCL | O_RDWR, 0666));
     fd = open("/data/new", O_WRONLY | O_APPEND); TRY("append", "", write(fd, "END", 3)); close(fd);
     content("/data/new", O_RDONLY);
+    fd = open("/data/new", O_RDWR); TRY("fchmod", "", fchmod(fd, 0)); TRY("access", "", access("/data/new", R_OK));
+    TRY("open", "", open("/data/new", O_RDONLY)); TRY("fchmod", "", fchmod(fd, 0600)); TRY("access", "", access("/data/new", R_OK)); close(fd);
     TRY("truncate", "/data/new", truncate("/data/new", 3)); content("/data/new", O_RDONLY);
     TRY("truncate", "/data/shared", truncate("/data/shared", 0)); TRY("truncate", "/data/dir", truncate("/data/dir", 0));
     TRY("create", "/data/readonly/x", open("/data/readonly/x", O_CREAT | O_RDWR, 0600));
