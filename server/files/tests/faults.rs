@@ -211,6 +211,41 @@ fn when_the_server_is_killed_every_call_ends_with_an_error() {
 }
 
 #[test]
+fn reading_a_lot_keeps_the_server_small() {
+    let (pod, server) = pod_with_process(&Setup::default());
+    let content = pattern(64 << 20);
+    for name in ["one", "two", "three"] {
+        pod.put(name, &content);
+    }
+    std::thread::scope(|scope| {
+        for name in ["one", "two", "three"] {
+            let (pod, content) = (&pod, &content);
+            scope.spawn(move || assert!(pod.read(name).unwrap() == *content));
+        }
+    });
+    for number in 0..300 {
+        let name = format!("/many/{number}");
+        pod.put(&name, &content[..200_000]);
+        pod.walk(&name, Want::Data);
+    }
+    let children = format!("/proc/{0}/task", server.id());
+    let pid = std::fs::read_dir(children)
+        .unwrap()
+        .map(|task| std::fs::read_to_string(task.unwrap().path().join("children")).unwrap())
+        .find(|children| !children.trim().is_empty())
+        .unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap();
+    let most = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    let kib: u64 = most.trim().trim_end_matches(" kB").parse().unwrap();
+    eprintln!("the file server's most: {kib} KiB");
+    assert!(kib < 40 * 1024, "{kib} KiB");
+    kill(server);
+}
+
+#[test]
 fn without_an_agent_the_reason_is_told() {
     let setup = Setup::default();
     let folder = support::folder();

@@ -379,3 +379,31 @@ fn a_snapshot_is_whole_sealed_and_read_only() {
         libc::ENOENT
     );
 }
+
+#[test]
+fn what_was_seen_costs_no_message() {
+    // Far away: one message would take longer than all of this.
+    let setup = Setup {
+        delay: Duration::from_millis(100),
+        ..Setup::default()
+    };
+    let pod = Pod::with(setup);
+    pod.put("a/file", pattern(4096));
+    pod.walk("/a/file", Want::Data);
+    assert_eq!(pod.read("/a/file").unwrap().len(), 4096);
+    let mut buffer = [0; 2048];
+    let began = Instant::now();
+    for _ in 0..1000 {
+        let mut file = pod.open("/a/file").unwrap();
+        file.read_exact(&mut buffer).unwrap();
+        file.read_exact(&mut buffer).unwrap();
+    }
+    let each = began.elapsed() / 1000;
+    eprintln!("open, two reads, close: {each:?}");
+    let began = Instant::now();
+    for _ in 0..1000 {
+        pod.metadata("/a/file").unwrap();
+    }
+    eprintln!("stat: {:?}", began.elapsed() / 1000);
+    assert!(each < Duration::from_micros(200), "{each:?}");
+}
