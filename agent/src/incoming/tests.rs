@@ -11,6 +11,7 @@ mod passed_on;
 mod pod;
 mod session;
 mod stolen;
+mod together;
 
 /// Declares a test that runs inside namespaces of a [`namespace::Kind`].
 macro_rules! in_pod {

@@ -20,17 +20,16 @@ use mirrord_protocol::streams::{StreamHeader, StreamReply};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 
-use crate::peers::{Kind, PeerTable};
+use crate::peers::PeerTable;
 
+mod announcement;
 mod copy;
 mod dial;
 
+use announcement::Announcement;
+
 /// A connection can come before the answer to its subscription, which rides on another link.
 const SUBSCRIPTION_TIME: Duration = Duration::from_secs(5);
-
-/// How long real addresses are kept after a connection's end, for a program that asks late about
-/// a connection that was reset.
-const ADDRESSES_KEPT: Duration = Duration::from_secs(2);
 
 /// What the owner is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -188,13 +187,9 @@ impl Shared {
         known.get(&subscription).copied()
     }
 
-    fn announcement(self: &Arc<Self>, addresses: AddressPair) -> Announcement {
-        Announcement {
-            shared: self.clone(),
-            addresses,
-            tag: self.last_tag.fetch_add(1, Ordering::Relaxed) + 1,
-            entered: std::sync::Mutex::default(),
-        }
+    fn announcement(&self, addresses: AddressPair) -> Announcement {
+        let tag = self.last_tag.fetch_add(1, Ordering::Relaxed) + 1;
+        Announcement::new(self.peers.clone(), addresses, tag)
     }
 
     async fn listener_gone(&self, subscription: u64, port: u16) {
@@ -223,46 +218,6 @@ impl Shared {
     async fn tell(&self, news: IncomingNews) {
         if self.news_tx.send(news).await.is_err() {
             tracing::debug!("news of an incoming connection came after the session's end");
-        }
-    }
-}
-
-/// Real addresses in the peer table, for as long as a connection stands and a little longer.
-struct Announcement {
-    shared: Arc<Shared>,
-    addresses: AddressPair,
-    tag: u64,
-    entered: std::sync::Mutex<Vec<SocketAddr>>,
-}
-
-impl Announcement {
-    /// Enters them under the session's end of a connection that is about to be made.
-    fn enter(&self, local: SocketAddr) {
-        let table = &self.shared.peers;
-        table.enter(Kind::Incoming, local, self.addresses, self.tag);
-        self.entered().push(local);
-    }
-
-    /// The connection is over.
-    fn end(self) {
-        tokio::spawn(async move {
-            tokio::time::sleep(ADDRESSES_KEPT).await;
-            drop(self);
-        });
-    }
-
-    fn entered(&self) -> std::sync::MutexGuard<'_, Vec<SocketAddr>> {
-        self.entered
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
-impl Drop for Announcement {
-    fn drop(&mut self) {
-        // With its tag: the port's next user keeps its own entry.
-        for local in self.entered().drain(..) {
-            self.shared.peers.remove(Kind::Incoming, local, self.tag);
         }
     }
 }

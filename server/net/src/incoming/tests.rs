@@ -128,9 +128,9 @@ async fn addresses_are_kept_a_little_longer_than_the_connection() {
     let local = "127.0.0.1:9".parse().unwrap();
     announced.enter(local);
     announced.end();
-    tokio::time::sleep(ADDRESSES_KEPT / 2).await;
+    tokio::time::sleep(announcement::KEPT / 2).await;
     assert_eq!(agent.peers.lookup(local), Some(real()));
-    tokio::time::sleep(ADDRESSES_KEPT).await;
+    tokio::time::sleep(announcement::KEPT).await;
     assert_eq!(agent.peers.lookup(local), None);
 }
 
