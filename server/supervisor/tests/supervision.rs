@@ -8,6 +8,8 @@ mod bed;
 mod cases;
 #[path = "supervision/handlers.rs"]
 mod handlers;
+#[path = "supervision/layer_cases.rs"]
+mod layer_cases;
 #[path = "supervision/runner.rs"]
 mod runner;
 
@@ -16,6 +18,6 @@ fn main() {
     match arguments.first().and_then(|role| role.to_str()) {
         Some("supervisor") => bed::supervise(),
         Some("launch") => bed::launch(&arguments[1..]),
-        filter => runner::run(filter, cases::ALL),
+        filter => runner::run(filter, &[cases::ALL, layer_cases::ALL].concat()),
     }
 }

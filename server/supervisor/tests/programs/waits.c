@@ -1,14 +1,15 @@
-/* One slow open, in the main thread or in another (argument "thread"); prints its pid first. */
+/* One slow open, in the main thread or in another (argument "thread"); creates, or reads with READ set; prints its pid first. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static void *work(void *p) {
-    int fd = openat(AT_FDCWD, p, O_CREAT | O_EXCL | O_WRONLY, 0644);
+    int fd = openat(AT_FDCWD, p, getenv("READ") ? O_RDONLY : O_CREAT | O_EXCL | O_WRONLY, 0644);
     if (fd < 0) printf("failed: %s\n", strerror(errno));
     else printf("opened\n");
     return 0;

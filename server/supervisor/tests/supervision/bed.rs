@@ -8,10 +8,12 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
 use mirrord_protocol::{codec, local::FromSupervisor};
+use mirrord_rules::{FsMode, FsSource, RuleSource};
 use mirrord_supervisor::SupervisorConfig;
 use rustix::{
     io::{FdFlags, fcntl_setfd},
@@ -84,7 +86,10 @@ impl Bed {
         rustix::net::listen(&hand_over, 16).unwrap();
         std::os::unix::fs::chown(&path, Some(uid), Some(uid)).expect("chown");
         let memory = || rustix::fs::memfd_create("test", rustix::fs::MemfdFlags::empty()).unwrap();
-        let fds = [theirs, hand_over, memory(), memory()];
+        let rules = memory();
+        let block = mirrord_rules::compile(&rule_source()).expect("rules");
+        assert_eq!(rustix::io::write(&rules, &block), Ok(block.len()));
+        let fds = [theirs, hand_over, rules, memory()];
         for fd in &fds {
             fcntl_setfd(fd, FdFlags::empty()).unwrap();
         }
@@ -139,6 +144,31 @@ impl Bed {
         }
         command.stdin(Stdio::null());
         command
+    }
+
+    /// A program with the layer, which supervises it by itself.
+    pub fn layered(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("LD_PRELOAD", layer())
+            .stdin(Stdio::null());
+        command.env(
+            "MIRRORD_SUPERVISOR",
+            self.dir.path().join("supervisor.sock"),
+        );
+        if self.uid != rustix::process::getuid().as_raw() {
+            command.uid(self.uid).gid(self.uid);
+        }
+        command
+    }
+
+    /// The paths that the supervisor was asked about (openat only), and forgets them.
+    pub fn asked(&self) -> String {
+        let log = self.dir.path().join("remote.asked");
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        let _ = std::fs::remove_file(&log);
+        text
     }
 
     /// Runs it to its end.
@@ -206,6 +236,46 @@ impl Drop for Bed {
             panic!("the supervisor did not end with its session");
         }
     }
+}
+
+/// Everything is local but `/remote`.
+fn rule_source() -> RuleSource {
+    let mode = FsMode::LocalWithOverrides;
+    let read_write = vec!["^/remote(/|$)".into()];
+    let fs = FsSource {
+        mode,
+        read_write,
+        ..FsSource::default()
+    };
+    RuleSource {
+        fs,
+        ..RuleSource::default()
+    }
+}
+
+/// The layer of this build, built when it is not there.
+fn layer() -> PathBuf {
+    static LAYER: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        // target/debug/deps/supervision-0123…
+        let own = std::env::current_exe().unwrap();
+        let target = own.ancestors().nth(3).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+        let built = Command::new(cargo)
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "mirrord-layer",
+                "--target-dir",
+            ])
+            .arg(target)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.expect("cargo").success());
+        target.join("debug/libmirrord_layer.so")
+    };
+    LAYER.get_or_init(build).clone()
 }
 
 /// Waits for a program and gives what it printed; it must succeed.

@@ -353,7 +353,7 @@ fn a_missing_program_is_status_127() {
     );
 }
 
-fn first_line(child: &mut std::process::Child) -> i32 {
+pub fn first_line(child: &mut std::process::Child) -> i32 {
     let mut line = String::new();
     // One byte at a time, so that nothing is taken from what is read later.
     let stdout = child.stdout.as_mut().unwrap();

@@ -57,11 +57,20 @@ impl Handler for Remote {
 }
 
 impl Remote {
+    fn log(&self, path: &str) {
+        use std::io::Write;
+        let log = self.folder.with_extension("asked");
+        let file = std::fs::File::options().append(true).create(true).open(log);
+        file.and_then(|mut file| writeln!(file, "{path}"))
+            .expect("a log");
+    }
+
     fn open(&self, call: &Call, tracee: &Tracee) -> Plan {
         let Ok(path) = tracee.read_path(call.args[1]) else {
             return Plan::Continue;
         };
         let path = String::from_utf8_lossy(&path).into_owned();
+        self.log(&path);
         let Some(rest) = path.strip_prefix("/remote/") else {
             return Plan::Continue;
         };
