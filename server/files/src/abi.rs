@@ -40,6 +40,7 @@ pub(crate) mod opcode {
     pub(crate) const READDIR: u32 = 28;
     pub(crate) const FSYNCDIR: u32 = 30;
     pub(crate) const ACCESS: u32 = 34;
+    pub(crate) const CREATE: u32 = 35;
     pub(crate) const INTERRUPT: u32 = 36;
     pub(crate) const DESTROY: u32 = 38;
     pub(crate) const BATCH_FORGET: u32 = 42;
@@ -192,6 +193,12 @@ impl Writer {
         self.u32(valid.name.subsec_nanos())
             .u32(valid.attr.subsec_nanos());
         self.attr(attr)
+    }
+
+    /// `struct fuse_open_out` without a handle, keeping what the kernel has cached.
+    pub(crate) fn open_out(&mut self) -> &mut Self {
+        const FOPEN_KEEP_CACHE: u32 = 1 << 1;
+        self.u64(0).u32(FOPEN_KEEP_CACHE).u32(0)
     }
 
     /// `struct fuse_attr_out`

@@ -6,9 +6,8 @@
 //! given: `fuser` 0.18 asks for two flags and answers INTERRUPT with ENOSYS, `fuse3` 0.10 mounts
 //! by itself, and `fuse-backend-rs` 0.14 serves synchronously (one thread a request).
 //!
-//! **Opening costs no message** (`NO_OPEN_SUPPORT`, `NO_OPENDIR_SUPPORT`): OPEN, OPENDIR, FLUSH
-//! and CREATE are ENOSYS, which the kernel remembers; a file is made by MKNOD, and `O_TRUNC`
-//! comes as SETATTR. So nothing here belongs to an open file, for RELEASE never comes. Writes are
+//! **Opening costs no message** (`NO_OPEN_SUPPORT`, `NO_OPENDIR_SUPPORT`): OPEN, OPENDIR and FLUSH
+//! are ENOSYS, which the kernel remembers, and `O_TRUNC` comes as SETATTR. So nothing here belongs to an open file, for RELEASE never comes. Writes are
 //! answered when the agent has done them, so `close` has nothing left to report.
 
 use std::{

@@ -28,6 +28,11 @@ impl Fs {
             Request::ReadLink => self.read_link(&header).await,
             Request::Symlink { name, target } => self.symlink(&header, name, target).await,
             Request::Mknod { name, mode, rdev } => self.mknod(&header, name, mode, rdev).await,
+            Request::Create {
+                name,
+                mode,
+                exclusive,
+            } => self.create(&header, name, mode, exclusive).await,
             Request::Mkdir { name, mode } => self.mkdir(&header, name, mode).await,
             Request::Remove { name, dir } => self.remove(&header, name, dir).await,
             Request::Rename {

@@ -23,6 +23,11 @@ pub(crate) enum Request {
         mode: u32,
         rdev: u32,
     },
+    Create {
+        name: Vec<u8>,
+        mode: u32,
+        exclusive: bool,
+    },
     Mkdir {
         name: Vec<u8>,
         mode: u32,
@@ -117,6 +122,15 @@ impl Request {
                     name: reader.name()?,
                     mode,
                     rdev,
+                }
+            }
+            opcode::CREATE => {
+                let (flags, mode) = (reader.u32()?, reader.u32()?);
+                reader.skip(8)?;
+                Request::Create {
+                    name: reader.name()?,
+                    mode,
+                    exclusive: flags & libc::O_EXCL as u32 != 0,
                 }
             }
             opcode::MKDIR => {
@@ -232,6 +246,7 @@ impl Request {
             Request::SetAttr(_)
                 | Request::Symlink { .. }
                 | Request::Mknod { .. }
+                | Request::Create { .. }
                 | Request::Mkdir { .. }
                 | Request::Remove { .. }
                 | Request::Rename { .. }

@@ -111,6 +111,32 @@ fn exclusive_creation_and_truncation_mean_what_they_say() {
 }
 
 #[test]
+fn a_file_that_the_pod_made_meanwhile_is_opened_or_in_the_way() {
+    let pod = Pod::start();
+    for name in ["one", "two"] {
+        // The kernel remembers that there is none.
+        assert!(pod.open(name).is_err());
+        pod.put(name, "the pod's");
+    }
+    let error = pod.open_flags("one", CREATE | OFlags::EXCL).unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EEXIST));
+    let mut text = String::new();
+    pod.open_flags("two", CREATE)
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    assert_eq!(text, "the pod's");
+    // A link there is followed, as open(2) does.
+    assert!(pod.open("three").is_err());
+    symlink("two", pod.here("three")).unwrap();
+    pod.open_flags("three", CREATE)
+        .unwrap()
+        .write_all(b"THE")
+        .unwrap();
+    assert_eq!(fs::read(pod.here("two")).unwrap(), b"THE pod's");
+}
+
+#[test]
 fn appending_goes_to_the_end_that_the_pod_sees() {
     let pod = Pod::start();
     pod.put("log", "one\n");

@@ -7,7 +7,8 @@ use rustix::io::Errno;
 
 use super::{body, done, mismatch};
 use crate::{
-    abi::{Header, Valid},
+    abi::{Header, Valid, Writer},
+    device::Body,
     fs::{Answered, Fs},
     tree::Moment,
 };
@@ -69,6 +70,32 @@ impl Fs {
             rdev: u64::from(rdev),
         };
         self.make(header, &name, op, &[header.node]).await
+    }
+
+    /// Makes a regular file. When the pod made one of that name meanwhile, only `O_EXCL` wants to
+    /// hear of it: ESTALE makes the kernel look the name up again and open what is there.
+    pub(super) async fn create(
+        self: &Rc<Self>,
+        header: &Header,
+        name: Vec<u8>,
+        mode: u32,
+        exclusive: bool,
+    ) -> Answered {
+        let op = Op::Mknod {
+            parent: header.node,
+            name: name.clone(),
+            mode,
+            rdev: 0,
+        };
+        match self.make(header, &name, op, &[header.node]).await {
+            Err(libc::EEXIST) if !exclusive => Err(libc::ESTALE),
+            Ok(Body::Bytes(bytes)) => {
+                let mut out = Writer { bytes };
+                out.open_out();
+                Ok(Body::Bytes(out.bytes))
+            }
+            answer => answer,
+        }
     }
 
     pub(super) async fn mkdir(
