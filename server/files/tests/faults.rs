@@ -136,6 +136,54 @@ fn a_program_that_waits_for_the_pod_can_be_killed() {
     );
 }
 
+extern "C" fn ignore(_: libc::c_int) {}
+
+#[test]
+fn signals_with_handlers_do_not_make_file_calls_fail() {
+    let pod = Pod::with(Setup {
+        delay: Duration::from_millis(10),
+        ..Setup::default()
+    });
+    for number in 0..20 {
+        pod.put(&format!("dir/{number}"), "x");
+    }
+    // SAFETY: installs a handler that does nothing; without SA_RESTART, so that every EINTR shows.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = ignore as *const () as usize;
+        libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut());
+    }
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let tid = rustix::thread::gettid();
+    std::thread::scope(|scope| {
+        let done = &done;
+        scope.spawn(move || {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                // SAFETY: sends a signal that is handled to a thread of this process.
+                unsafe {
+                    let (process, thread) = (libc::getpid(), tid.as_raw_pid());
+                    libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGUSR1);
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let results: Vec<_> = (0..20)
+            .map(|number| {
+                let path = format!("/dir/{number}");
+                let made = pod.open_flags(
+                    &format!("/dir/new-{number}"),
+                    rustix::fs::OFlags::CREATE | rustix::fs::OFlags::EXCL,
+                );
+                (pod.metadata(&path).map(drop), made.map(drop))
+            })
+            .collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        for result in results {
+            assert!(result.0.is_ok() && result.1.is_ok(), "{result:?}");
+        }
+    });
+}
+
 #[test]
 fn a_question_can_be_given_up() {
     let pod = Pod::with(Setup {
