@@ -26,7 +26,7 @@ use tokio::{
 
 use crate::target::Target;
 use config::Config;
-use message::{Answer, Kind};
+use message::{Answer, Kind, Query};
 
 /// A configuration file larger than this is none.
 const MAX_FILE: u64 = 1 << 20;
@@ -67,14 +67,14 @@ async fn ask_all(config: &Config, host: &str) -> Result<Vec<IpAddr>, RemoteError
 
 /// Asks the servers in turn, as often as the configuration says.
 async fn ask(config: &Config, name: &str, kind: Kind) -> Result<Vec<IpAddr>, RemoteError> {
-    let query = message::query(name, kind).ok_or_else(|| RemoteError {
+    let query = Query::new(name, kind).ok_or_else(|| RemoteError {
         errno: libc::EINVAL,
         message: format!("`{name}` is not a host name"),
     })?;
     let mut last = "no name server is configured".to_owned();
     for _ in 0..config.attempts {
         for &server in &config.servers {
-            match timeout(config.timeout, ask_server(server, &query, kind)).await {
+            match timeout(config.timeout, ask_server(server, &query)).await {
                 Ok(Ok(addresses)) => return Ok(addresses),
                 Ok(Err(error)) => last = format!("{server}: {error}"),
                 Err(_) => last = format!("{server} did not answer within {:?}", config.timeout),
@@ -88,7 +88,7 @@ async fn ask(config: &Config, name: &str, kind: Kind) -> Result<Vec<IpAddr>, Rem
     })
 }
 
-async fn ask_server(server: SocketAddr, query: &[u8], kind: Kind) -> std::io::Result<Vec<IpAddr>> {
+async fn ask_server(server: SocketAddr, query: &Query) -> std::io::Result<Vec<IpAddr>> {
     let any: IpAddr = match server {
         SocketAddr::V4(_) => [0; 4].into(),
         SocketAddr::V6(_) => [0; 16].into(),
@@ -96,13 +96,13 @@ async fn ask_server(server: SocketAddr, query: &[u8], kind: Kind) -> std::io::Re
     let socket = UdpSocket::bind((any, 0)).await?;
     // Connected: answers from anybody else are dropped by the kernel.
     socket.connect(server).await?;
-    socket.send(query).await?;
+    socket.send(&query.bytes).await?;
     let mut buffer = [0; 4096];
     loop {
         let size = socket.recv(&mut buffer).await?;
-        match message::parse(&buffer[..size], query, kind) {
+        match query.parse(&buffer[..size]) {
             Answer::Addresses(addresses) => return Ok(addresses),
-            Answer::Truncated => return ask_over_tcp(server, query, kind).await,
+            Answer::Truncated => return ask_over_tcp(server, query).await,
             Answer::Refused(text) => return Err(std::io::Error::other(text)),
             // Late or forged: the real answer may still come.
             Answer::NotOurs => {}
@@ -110,20 +110,16 @@ async fn ask_server(server: SocketAddr, query: &[u8], kind: Kind) -> std::io::Re
     }
 }
 
-async fn ask_over_tcp(
-    server: SocketAddr,
-    query: &[u8],
-    kind: Kind,
-) -> std::io::Result<Vec<IpAddr>> {
+async fn ask_over_tcp(server: SocketAddr, query: &Query) -> std::io::Result<Vec<IpAddr>> {
     let mut stream = TcpStream::connect(server).await?;
-    let size = u16::try_from(query.len()).map_err(std::io::Error::other)?;
+    let size = u16::try_from(query.bytes.len()).map_err(std::io::Error::other)?;
     let mut framed = size.to_be_bytes().to_vec();
-    framed.extend_from_slice(query);
+    framed.extend_from_slice(&query.bytes);
     stream.write_all(&framed).await?;
     let size = stream.read_u16().await?;
     let mut answer = vec![0; size.into()];
     stream.read_exact(&mut answer).await?;
-    match message::parse(&answer, query, kind) {
+    match query.parse(&answer) {
         Answer::Addresses(addresses) => Ok(addresses),
         Answer::Refused(text) => Err(std::io::Error::other(text)),
         Answer::Truncated | Answer::NotOurs => Err(std::io::ErrorKind::InvalidData.into()),

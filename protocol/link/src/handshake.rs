@@ -158,7 +158,6 @@ struct Judge<'a> {
 }
 
 impl Callback for Judge<'_> {
-    #[expect(clippy::result_large_err, reason = "the trait says so")]
     fn on_request(
         self,
         request: &Request,
