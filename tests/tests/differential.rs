@@ -58,7 +58,7 @@ macro_rules! languages {
             fn sees_the_same_files() {
                 let pod = Pod::up("files");
                 let config = pod.runtime().join("files.json");
-                // Configuration below /etc is this machine's unless a list says otherwise.
+                // By default names below /etc and /run, and scripts, are this machine's.
                 std::fs::write(&config, r#"{"feature": {"fs": {"read_only": ["^/etc/app(/|$)"]}}}"#).unwrap();
                 let mut data = data_files(&pod);
                 if !$program.starts_with("c") {
