@@ -59,7 +59,7 @@ macro_rules! languages {
                 let pod = Pod::up("files");
                 let config = pod.runtime().join("files.json");
                 // By default names below /etc and /run, and scripts, are this machine's.
-                std::fs::write(&config, r#"{"feature": {"fs": {"read_only": ["^/etc/app(/|$)"]}}}"#).unwrap();
+                std::fs::write(&config, r#"{"feature": {"fs": {"read_only": ["^/etc/app(/|$)", "^/data(/|$)", "^/(var/)?run(/|$)"]}}}"#).unwrap();
                 let mut data = data_files(&pod);
                 if !$program.starts_with("c") {
                     // Reading a pipe that nobody writes to waits for ever, inside the pod as here.

@@ -23,7 +23,9 @@ impl SupervisorChannel {
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
                 .context("could not make a socket pair for the supervisor")?;
         rustix::io::ioctl_fionbio(&ours, true).context("could not make a socket non-blocking")?;
-        Ok((SupervisorChannel { socket: AsyncFd::register(ours)? }, theirs))
+        // SAFETY: the AsyncFd owns the descriptor, so its number stays ours until it is dropped.
+        let socket = unsafe { AsyncFd::register(ours)? };
+        Ok((SupervisorChannel { socket }, theirs))
     }
 
     /// The next message; `None` when the supervisor is gone.

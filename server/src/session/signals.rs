@@ -49,7 +49,9 @@ impl Signals {
             }
             OwnedFd::from_raw_fd(number)
         };
-        Ok(Signals { fd: AsyncFd::register(fd)? })
+        // SAFETY: the AsyncFd owns the descriptor, so its number stays ours until it is dropped.
+        let fd = unsafe { AsyncFd::register(fd)? };
+        Ok(Signals { fd })
     }
 
     /// The next one.
