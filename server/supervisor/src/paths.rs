@@ -119,6 +119,9 @@ impl Paths {
             .map_err(SupervisorError::setup("reach the file server"))?;
         let events = Events::Session(context.session.clone());
         let shared = Shared::new(rules, Box::new(client), events)?;
+        if let Some((major, minor)) = shared.device {
+            context.set_mount_device(libc::makedev(major, minor));
+        }
         Ok(Paths { shared: Some(Arc::new(shared)), hostname })
     }
 }

@@ -105,8 +105,14 @@ impl Shared {
             }
             Found::Elsewhere { name, raw } => self.ruled(tracee, request, &name, raw),
         };
-        // Only the kernel can change a working directory; from one on the mount it can.
-        if own_mount && *kind == Kind::ChangeDirectory && matches!(target, Target::Pod(_)) {
+        // From a folder on the mount the kernel finds its way alone, and some things only it can
+        // do: change a working directory, and make a descriptor that only names a file.
+        let for_kernel = match kind {
+            Kind::ChangeDirectory => true,
+            Kind::Open { flags, .. } => flags & libc::O_PATH as u64 != 0,
+            _ => false,
+        };
+        if own_mount && for_kernel && matches!(target, Target::Pod(_)) {
             return Ok(Target::Kernel);
         }
         Ok(target)

@@ -3,6 +3,10 @@
 //! The mount's opens send no message, so nothing there refuses what the pod would refuse: the
 //! access bits that the agent brought decide, in the order in which the kernel checks
 //! (`do_open` and `may_open` in fs/namei.c).
+//!
+//! The kernel gives no `O_PATH` descriptor to another process (`seccomp_notify_addfd` uses
+//! `fget`, which refuses them with EBADF), so a program that asks for one gets a descriptor for
+//! reading: it can do all that the other can. Links, pipes and devices cannot be opened that way.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -50,9 +54,9 @@ impl Job {
             return None;
         }
         let path = if resolve == 0 { &found.path } else { path };
-        let fd = self
-            .tree_if_mounted()?
-            .open(path, flags & !NOATIME, 0, resolve | sys::CACHED);
+        let flags_here = instead_of_path(flags) & !NOATIME;
+        let tree = self.tree_if_mounted()?;
+        let fd = tree.open(path, flags_here, 0, resolve | sys::CACHED);
         let fd = fd.ok()?;
         if !self.still(found, fd.as_fd()) {
             return None;
@@ -71,7 +75,14 @@ impl Job {
         let path = self.path()?;
         let mode = mode & !self.umask;
         if let Target::Local(_) = self.target {
-            return Ok(give(self.tree()?.open(path, flags, mode, resolve)?, flags));
+            let tree = self.tree()?;
+            if flags & PATH != 0 {
+                let file = tree.handle(path, self.follow(path), resolve)?;
+                let mode = sys::mode_of(&sys::stat_bytes(file.as_fd(), 0)?);
+                path_only(mode & libc::S_IFMT)?;
+            }
+            let opened = tree.open(path, instead_of_path(flags), mode, resolve);
+            return Ok(give(opened?, flags));
         }
         let want = if flags & DIRECTORY != 0 {
             Want::List
@@ -104,7 +115,7 @@ impl Job {
         let Some(tree) = self.tree_if_mounted() else {
             return self.open_snapshot(cancelled, path, &walked, flags);
         };
-        let opened = tree.open(path, flags & !NOATIME, mode, resolve);
+        let opened = tree.open(path, instead_of_path(flags) & !NOATIME, mode, resolve);
         if flags & (CREAT | TRUNC | TMPFILE) != 0 {
             self.shared.facts.changed(self.path()?);
         }
@@ -180,6 +191,24 @@ pub(crate) fn contradicts_itself(flags: u64) -> bool {
             || flags & TMPFILE != 0 && (flags & CREAT != 0 || reads_only))
 }
 
+/// The flags to open with here; see the top of this file.
+fn instead_of_path(flags: u64) -> u64 {
+    if flags & PATH == 0 {
+        flags
+    } else {
+        flags & !PATH | libc::O_RDONLY as u64
+    }
+}
+
+/// Whether a file of this kind can be opened instead of only named.
+fn path_only(kind: u32) -> Errno<()> {
+    match kind {
+        libc::S_IFREG | libc::S_IFDIR => Ok(()),
+        libc::S_IFLNK => Err(libc::ELOOP),
+        _ => Err(libc::EOPNOTSUPP),
+    }
+}
+
 /// Opening these would reach this machine's device or pipe, not the pod's.
 fn is_special(found: &Found) -> bool {
     matches!(found.kind(), libc::S_IFIFO | libc::S_IFCHR | libc::S_IFBLK)
@@ -198,7 +227,7 @@ fn check(found: &Found, path: &[u8], flags: u64) -> Errno<()> {
         return Err(libc::ENOTDIR);
     }
     if flags & PATH != 0 {
-        return Ok(());
+        return path_only(kind);
     }
     let access = flags as i32 & libc::O_ACCMODE;
     let writes = access != libc::O_RDONLY || flags & TRUNC != 0;

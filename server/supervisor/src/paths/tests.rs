@@ -220,6 +220,12 @@ impl World {
             Value::Number(number) => Answer::Number(number),
             Value::Errno(errno) => Answer::Errno(errno),
             Value::Fd { fd, .. } => {
+                let flags = rustix::fs::fcntl_getfl(&fd).unwrap();
+                let path_only = flags.contains(rustix::fs::OFlags::PATH);
+                assert!(
+                    !path_only,
+                    "the kernel would not give it to another process"
+                );
                 let shown = std::fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()));
                 let shown = shown.unwrap();
                 let inside = shown.strip_prefix(self.pod.path());

@@ -1,6 +1,7 @@
 //! A target with its files, and all processes of a session around it.
 
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader},
     os::{
         fd::{AsFd, AsRawFd, OwnedFd},
@@ -8,6 +9,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     thread::JoinHandle,
 };
 
@@ -163,7 +165,7 @@ impl Bed {
     }
 
     /// A program under the supervisor.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
+    pub fn command(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command
             .arg("launch")
@@ -173,8 +175,22 @@ impl Bed {
     }
 
     /// Runs it and gives what it printed.
-    pub fn run(&self, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
+    pub fn run(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> String {
         printed(self.command(program, arguments))
+    }
+
+    /// The same with the layer loaded.
+    pub fn command_with_layer(&self, program: impl AsRef<OsStr>, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .env("LD_PRELOAD", layer());
+        command.env(
+            "MIRRORD_SUPERVISOR",
+            self.dir.path().join("supervisor.sock"),
+        );
+        command
     }
 
     /// Ends the session and gives its events.
@@ -242,6 +258,29 @@ pub fn in_target(root: &Path, arguments: &[&str]) -> Command {
         command.pre_exec(enter);
     }
     command
+}
+
+/// The layer, built once; it is no part of this crate, so cargo does not build it for us.
+fn layer() -> &'static Path {
+    static LAYER: OnceLock<PathBuf> = OnceLock::new();
+    LAYER.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let profile = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("target/PROFILE/deps");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "-q", "-p", "mirrord-layer", "--target-dir"]);
+        build
+            .arg(profile.parent().unwrap())
+            .current_dir(env!("CARGO_MANIFEST_DIR"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success());
+        profile.join("libmirrord_layer.so")
+    })
 }
 
 /// What a program printed; it must succeed.

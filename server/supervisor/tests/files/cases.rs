@@ -38,19 +38,31 @@ fn changing_is_as_in_the_pod() {
     same("change");
 }
 
-/// The program `look` inside a root folder, and under the supervisor on its twin, once static
-/// and once dynamic.
+/// The program `look` inside a root folder, and under the supervisor on its twin: static,
+/// dynamic, and with the layer.
 fn same(what: &str) {
-    for program in ["root/bin/look", "look-dynamic"] {
+    for (program, layer) in [
+        ("root/bin/look", false),
+        ("look-dynamic", false),
+        ("look-dynamic", true),
+    ] {
         let inside = tempfile::tempdir().unwrap();
         make_root(inside.path());
         compile_c("look", &inside.path().join("bin/look"), &["-static"]);
         let expected = printed(in_target(inside.path(), &[what]));
         let bed = Bed::new();
-        let mut command = bed.command(bed.dir.path().join(program), &[what]);
+        let path = bed.dir.path().join(program);
+        let mut command = match layer {
+            true => bed.command_with_layer(path, &[what]),
+            false => bed.command(path, &[what]),
+        };
         command.current_dir("/");
-        let got = printed(command);
-        compare(&expected, &got, &format!("{program} {what}"));
+        let with = if layer { " with the layer" } else { "" };
+        compare(
+            &expected,
+            &printed(command),
+            &format!("{program} {what}{with}"),
+        );
     }
 }
 

@@ -187,7 +187,7 @@ while time.time() < end:
         std::fs::write(path, "second").unwrap()
     });
     expect("Permission denied True False", &|path| {
-        let closed = std::os::unix::fs::PermissionsExt::from_mode(0);
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o000);
         std::fs::set_permissions(path, closed).unwrap();
     });
     expect("No such file or directory False False", &|path| {

@@ -100,7 +100,8 @@ static void reading(void) {
     char longer[5000]; memset(longer, 'x', sizeof longer); memcpy(longer, "/data/", 6);
     longer[400] = 0; TRY("long name", "", open(longer, O_RDONLY));
     longer[400] = 'x'; longer[4999] = 0; TRY("long path", "", open(longer, O_RDONLY));
-    TRY("bad pointer", "", open((char *)8, O_RDONLY));
+    TRY("path only", "", open("/data/dir", O_PATH) < 0 ? -1 : 0); TRY("path only", "", open("/data/secret", O_PATH) < 0 ? -1 : 0); TRY("path only", "", open("/data/closed/file", O_PATH));
+    TRY("bad pointer", "", syscall(SYS_openat, AT_FDCWD, (char *)8, O_RDONLY));
     struct stat s; TRY("bad buffer", "", syscall(SYS_newfstatat, AT_FDCWD, "/data/file", (void *)8, 0));
     TRY("empty", "", open("", O_RDONLY)); TRY("empty", "", stat("", &s));
 }
