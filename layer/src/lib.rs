@@ -7,6 +7,7 @@
 //! is the plain call. It must not disturb its host: it allocates nothing, takes no lock, never
 //! panics, starts no thread, and may run in a signal handler.
 
+mod alone;
 mod errno;
 mod gate;
 mod interpose;

@@ -185,20 +185,20 @@ mod tests {
     #[test]
     fn unanswered_calls_are_found_and_answered_ones_are_not() {
         let shared = Shared::new().unwrap();
-        let call = |id| Call {
-            id,
-            tid: 7,
-            nr: 257,
-            args: [1, 2, 3, 4, 5, 6],
+        let received = |listener, id| {
+            let mut place = shared.place(listener);
+            place.notification().id = id;
+            place.notification().data.nr = 257;
+            place
         };
-        let answered = shared.note(0, &call(1));
-        let waiting = shared.note(3, &call(2));
-        drop(answered);
+        drop(received(0, 1));
         // A crash runs no destructors.
-        std::mem::forget(waiting);
+        mem::forget(received(3, 2));
+        mem::forget(shared.place(3));
         let orphans = shared.orphans();
         assert_eq!(orphans.len(), 1);
-        assert_eq!((orphans[0].call, orphans[0].listener), (call(2), 3));
+        let call = orphans[0].call;
+        assert_eq!((call.id, call.nr, orphans[0].listener), (2, 257, 3));
         assert_eq!(orphans[0].attempts, 1);
         drop(orphans);
         assert!(shared.orphans().is_empty());

@@ -35,6 +35,7 @@ pub const ALL: &[Case] = &[
         "layer_follows_children_over_exec",
         layer_follows_children_over_exec,
     ),
+    ("layer_works_with_musl", layer_works_with_musl),
     (
         "layer_without_a_session_says_so_and_runs",
         layer_without_a_session,
@@ -146,6 +147,29 @@ fn layer_follows_children_over_exec() {
     assert_eq!(text.matches("opened").count(), 2, "{text}");
     let family = bed.compile("family", &[]);
     assert_eq!(run(&mut bed.layered(&family, &["3"])), "bad=0\n");
+}
+
+/// The layer was linked on a glibc system, and needs nothing of it.
+fn layer_works_with_musl() {
+    let bed = Bed::new();
+    let program = bed.dir.path().join("waits");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/waits.c");
+    let compiled = Command::new("musl-gcc")
+        .arg("-o")
+        .arg(&program)
+        .arg(source)
+        .status();
+    assert!(
+        compiled
+            .expect("musl-gcc: apt-get install musl-tools")
+            .success()
+    );
+    let text = run(&mut bed.layered(&program, &["/remote/1000/one"]));
+    assert!(text.ends_with("opened\n"), "{text}");
+    // The layer is in it: what is local is not asked.
+    bed.asked();
+    run(&mut bed.layered(&program, &["/usr/bin/env"]));
+    assert!(!bed.asked().contains("/usr/bin/env"));
 }
 
 fn layer_without_a_session() {
