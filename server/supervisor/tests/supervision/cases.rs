@@ -114,7 +114,7 @@ fn nothing_is_done_twice_without_restarts() {
     let files = std::fs::read_dir(bed.remote()).unwrap().count();
     assert!((made..=3000).contains(&files), "{files} files, {text}");
     println!(
-        "   ({interrupted} of 3000 interrupted, {} of them done",
+        "   ({interrupted} of 3000 interrupted, {} of them done)",
         files - made
     );
 }
