@@ -1,7 +1,8 @@
 //! Two relays with a link between them, to measure the link alone: `relays FROM-PORT TO-PORT`
 //! listens on 127.0.0.1:FROM-PORT, and what calls there comes out of a second process that
 //! connects to 127.0.0.1:TO-PORT. Any TCP benchmark can be pointed at it, and compared with two
-//! plain relays in the same places.
+//! plain relays in the same places. With the environment variable `AGENT` set to the path of
+//! `mirrord-agent`, that is the second process.
 
 use std::{
     io::{BufRead, BufReader},
@@ -35,7 +36,11 @@ fn main() -> Result {
 async fn agent(public: &str) -> Result {
     let identity = AgentIdentity::new(public, "example")?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("{} {}", identity.fingerprint(), listener.local_addr()?);
+    let address = listener.local_addr()?;
+    println!(
+        "example 0 fingerprint {} listening tcp:{address}",
+        identity.fingerprint()
+    );
     let (io, _) = listener.accept().await?;
     let (_, socket) = accept(io, &identity).await?;
     let (_streams, mut incoming) = socket.into_streams(Side::Agent);
@@ -59,20 +64,35 @@ async fn agent(public: &str) -> Result {
 
 async fn session(from: u16, to: u16) -> Result {
     let key = SessionIdentity::new_key()?;
-    let mut child = Command::new(std::env::current_exe()?)
-        .args(["agent", &SessionIdentity::public_hex(&key)])
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let public = SessionIdentity::public_hex(&key);
+    let mut command = match std::env::var_os("AGENT") {
+        None => {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(["agent", &public]);
+            command
+        }
+        Some(agent) => {
+            let mut command = Command::new(agent);
+            let pid = std::process::id().to_string();
+            command.args(["--listen", "tcp:127.0.0.1:0", "--session-key", &public]);
+            command.args(["--target-pid", &pid]);
+            command
+        }
+    };
+    let mut child = command.stdout(Stdio::piped()).spawn()?;
     let mut line = String::new();
     let output = child.stdout.take().ok_or("no output of the agent")?;
     BufReader::new(output).read_line(&mut line)?;
-    let (fingerprint, address) = line.trim().split_once(' ').ok_or("not an agent's line")?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, _, _, fingerprint, _, endpoint] = words[..] else {
+        return Err("not an agent's line".into());
+    };
+    let endpoint: Endpoint = endpoint.parse()?;
     let identity = SessionIdentity {
         session: "example".into(),
         key,
         agent: fingerprint.parse()?,
     };
-    let endpoint = Endpoint::Tcp(address.parse()?);
     let (_, socket) = dial(&endpoint, &identity, Purpose::Streams).await?;
     let (streams, _incoming) = socket.into_streams(Side::Session);
     let listener = TcpListener::bind(("127.0.0.1", from)).await?;

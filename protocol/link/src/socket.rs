@@ -48,7 +48,7 @@ pub(crate) fn websocket_config(purpose: Purpose) -> WebSocketConfig {
     // tungstenite clears the whole read buffer before each read, so a larger one costs small
     // messages more than it saves large ones.
     let read_buffer = match purpose {
-        Purpose::Streams | Purpose::FileContent => 64 << 10,
+        Purpose::Streams | Purpose::FileContent => 32 << 10,
         Purpose::Control | Purpose::Files => 16 << 10,
     };
     WebSocketConfig::default()

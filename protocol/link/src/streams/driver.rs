@@ -35,7 +35,7 @@ const SPLIT_SIZE: usize = 64 << 10;
 const fn window_growth(side: Side) -> usize {
     match side {
         Side::Session => 16 << 20,
-        Side::Agent => 6 << 20,
+        Side::Agent => 4 << 20,
     }
 }
 
