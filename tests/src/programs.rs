@@ -50,8 +50,11 @@ fn built() -> &'static (PathBuf, Vec<Program>) {
     })
 }
 
-/// Kept between the test programs of one run, by the sources' content.
+/// Kept between runs, by the sources' content: `MIRRORD_TEST_PROGRAMS`, or the user's cache.
 fn build_folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("MIRRORD_TEST_PROGRAMS") {
+        return folder.into();
+    }
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     let mut names: Vec<_> = fs::read_dir(product::sources().join("programs"))
@@ -83,7 +86,7 @@ fn build(sources: &Path, folder: &Path) -> Vec<Program> {
         for (name, cgo) in [("go-cgo", "1"), ("go-static", "0")] {
             run(Command::new("go")
                 .env("CGO_ENABLED", cgo)
-                .env("GOCACHE", folder.join("go-cache"))
+                .env("GOCACHE", cache().join("go-build"))
                 .env("GO111MODULE", "off")
                 .args(["build", "-o"])
                 .arg(at(name))
@@ -108,6 +111,11 @@ fn build(sources: &Path, folder: &Path) -> Vec<Program> {
         one("java", &[&java, Path::new("-XX:TieredStopAtLevel=1"), Path::new("-cp"), folder, Path::new("Probe")]),
         one("shell", &[Path::new("/bin/sh"), &at("probe.sh")]),
     ]
+}
+
+/// Where compilers keep what they can use again.
+pub fn cache() -> PathBuf {
+    std::env::var_os("MIRRORD_TEST_CACHE").map_or_else(|| build_folder().join("cache"), PathBuf::from)
 }
 
 fn run(command: &mut Command) {

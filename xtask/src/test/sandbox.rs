@@ -22,23 +22,26 @@ pub fn run() -> Result<Count> {
     // Where anybody may read them: a clone can lie in a folder that only root may enter.
     let public = tempfile::Builder::new().prefix("mirrord-stage-").tempdir()?;
     open_to_all(public.path())?;
-    let bin = copy_all(&product_files(&product), &public.path().join("bin"))?;
-    let tests = copy_all(&tests, &public.path().join("tests"))?;
+    command::run(Command::new("cp").arg("-r").arg(root().join("tests/programs")).arg(public.path().join("programs")))?;
+    std::fs::copy(root().join("tests/allowed-differences.json"), public.path().join("allowed-differences.json"))?;
+    copy_all(&product_files(&product), &public.path().join("bin"))?;
+    copy_all(&tests, &public.path().join("tests"))?;
 
     let mut count = Count::default();
     if !command::is_root() {
-        count += pass("as this user", None, &bin, &tests)?;
+        count += pass("as this user", None, public.path())?;
         println!("-- as root: skipped (run the stage with sudo to have it too)");
         count.skipped += 1;
         return Ok(count);
     }
-    count += pass("as root", None, &bin, &tests)?;
+    count += pass("as root", None, public.path())?;
     open_fuse()?;
-    count += pass("as an ordinary user", Some(USER), &bin, &tests)?;
+    count += pass("as an ordinary user", Some(USER), public.path())?;
     Ok(count)
 }
 
-fn pass(who: &str, user: Option<u32>, bin: &Path, tests: &Path) -> Result<Count> {
+fn pass(who: &str, user: Option<u32>, public: &Path) -> Result<Count> {
+    let (bin, tests) = (public.join("bin"), public.join("tests"));
     let mut count = Count::default();
     let home = tempfile::Builder::new().prefix("mirrord-home-").tempdir()?;
     if let Some(user) = user {
@@ -52,13 +55,15 @@ fn pass(who: &str, user: Option<u32>, bin: &Path, tests: &Path) -> Result<Count>
     println!("-- the demo {who}: {status}");
     count += Count::one(status.success());
     let mut programs: Vec<PathBuf> =
-        std::fs::read_dir(tests)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+        std::fs::read_dir(&tests)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     programs.sort();
     for program in programs {
         println!("-- {} {who}", program.display());
         let output = as_user(user, &program, home.path())
-            .env("MIRRORD_TEST_BIN", bin)
-            .env("MIRRORD_TEST_SOURCES", root().join("tests"))
+            .env("MIRRORD_TEST_BIN", &bin)
+            .env("MIRRORD_TEST_SOURCES", public)
+            .env("MIRRORD_TEST_PROGRAMS", public.join("built"))
+            .env("MIRRORD_TEST_CACHE", cache()?)
             .args(["--test-threads", "1"])
             .stderr(std::process::Stdio::inherit())
             .output()
@@ -86,6 +91,15 @@ fn as_user(user: Option<u32>, program: &Path, home: &Path) -> Command {
     };
     command.env("HOME", home).env_remove("XDG_RUNTIME_DIR").env("TMPDIR", home).current_dir(home);
     command
+}
+
+/// What the compilers of the probe programs keep between runs.
+fn cache() -> Result<PathBuf> {
+    let base = match std::env::var_os("XDG_CACHE_HOME") {
+        Some(folder) => PathBuf::from(folder),
+        None => PathBuf::from(std::env::var_os("HOME").context("HOME is not set")?).join(".cache"),
+    };
+    Ok(base.join("mirrord-tests"))
 }
 
 /// Builds the end-to-end tests and returns their executables.
@@ -117,7 +131,7 @@ fn product_files(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn copy_all(files: &[PathBuf], folder: &Path) -> Result<PathBuf> {
+fn copy_all(files: &[PathBuf], folder: &Path) -> Result<()> {
     std::fs::create_dir(folder)?;
     open_to_all(folder)?;
     for file in files {
@@ -125,7 +139,7 @@ fn copy_all(files: &[PathBuf], folder: &Path) -> Result<PathBuf> {
         std::fs::copy(file, folder.join(name))
             .with_context(|| format!("could not copy {}", file.display()))?;
     }
-    Ok(folder.to_path_buf())
+    Ok(())
 }
 
 fn open_to_all(folder: &Path) -> Result<()> {

@@ -1,0 +1,78 @@
+//! Signals, terminals and children behave as with the plain program.
+
+use std::os::unix::process::ExitStatusExt;
+use std::time::{Duration, Instant};
+
+use mirrord_tests::pod::Pod;
+use mirrord_tests::run::Running;
+use mirrord_tests::{programs, run};
+
+#[test]
+fn signals_reach_the_program_and_its_answer_comes_out() {
+    let pod = Pod::up("signals");
+    for (signal, name) in [(libc::SIGTERM, "TERM"), (libc::SIGHUP, "HUP"), (libc::SIGUSR1, "USR1"), (libc::SIGINT, "INT")] {
+        let script = format!("trap 'echo got {name}; exit 3' {name}; echo ready; while :; do sleep 0.05; done");
+        let mut command = run::exec(&pod, &[], &["/bin/sh", "-c", &script]);
+        let (running, _) = Running::start(&mut command, "ready");
+        // SAFETY: plain kill(2) of our own child.
+        assert_eq!(unsafe { libc::kill(running.child.id() as i32, signal) }, 0);
+        let ended = running.finish();
+        assert!(ended.stdout.contains(&format!("got {name}")), "{ended:?}");
+        assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_terminal_stays_in_the_programs_hands() {
+    let pod = Pod::up("terminal");
+    // `script` gives it a terminal; the program must be in its foreground group and may read it.
+    let server = run::exec(&pod, &[], &["/bin/sh", "-c", "test -t 0 && ps -o stat= -p $$ | grep -q + && read line && echo got $line"]);
+    let quoted: Vec<String> = std::iter::once(server.get_program())
+        .chain(server.get_args())
+        .map(|part| format!("'{}'", part.to_str().expect("UTF-8")))
+        .collect();
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &quoted.join(" "), "/dev/null"]).current_dir(pod.runtime());
+    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("script(1) is installed");
+    use std::io::Write;
+    child.stdin.take().expect("piped").write_all(b"hello terminal\n").expect("written");
+    let output = child.wait_with_output().expect("waited");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.contains("got hello terminal"), "{printed}");
+}
+
+#[test]
+fn children_stay_in_the_session_also_with_a_clean_environment() {
+    let pod = Pod::up("children");
+    let script = "env -i /bin/cat /data/hello.txt; (cd /data && /usr/bin/env -i /bin/cat hello.txt); \
+                  /bin/sh -c '/bin/cat /data/hello.txt &  wait'";
+    let ended = run::finish(&mut run::exec(&pod, &[], &["/bin/sh", "-c", script]));
+    assert_eq!(ended.stdout.matches("hello from a file in the pod").count(), 3, "{ended:?}");
+}
+
+#[test]
+fn a_file_that_changes_in_the_pod_is_seen_within_a_second_while_it_is_held() {
+    let pod = Pod::up("changes");
+    let file = pod.path("/data/changing");
+    std::fs::write(&file, "before").unwrap();
+    let script = "import os, sys, time\n\
+        f = open('/data/changing', 'rb', buffering=0)\n\
+        print('read', f.read().decode(), flush=True)\n\
+        start = time.time()\n\
+        while time.time() - start < 5:\n\
+        \x20   f.seek(0)\n\
+        \x20   text = f.read()\n\
+        \x20   if text == b'after, and longer': print('seen after', time.time() - start < 2.0); break\n\
+        \x20   time.sleep(0.02)\n";
+    let mut command = run::exec(&pod, &[], &[programs::PYTHON, "-c", script]);
+    let (running, line) = Running::start(&mut command, "read");
+    assert_eq!(line, "read before");
+    std::fs::write(&file, "after, and longer").unwrap();
+    let written = Instant::now();
+    let ended = running.finish();
+    assert!(ended.stdout.contains("seen after True"), "{ended:?}");
+    assert!(written.elapsed() < Duration::from_secs(2), "seen within a second, and ended");
+    assert_eq!(ended.status.signal(), None);
+}
