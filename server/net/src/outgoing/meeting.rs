@@ -118,9 +118,12 @@ fn listen(socket: TcpSocket, address: SocketAddr) -> io::Result<TcpListener> {
 
 async fn accept(listener: TcpListener, places: Arc<Mutex<Places>>) {
     loop {
-        match listener.accept().await {
-            Ok((stream, from)) => arrive(&mut lock(&places), stream, from),
-            Err(error) => {
+        let accepted = tokio::time::timeout(STRANGER_FOR, listener.accept()).await;
+        turn_away(&mut lock(&places));
+        match accepted {
+            Err(_nobody_came) => {}
+            Ok(Ok((stream, from))) => arrive(&mut lock(&places), stream, from),
+            Ok(Err(error)) => {
                 // Out of descriptors: the connection stays in the backlog meanwhile.
                 tracing::warn!(%error, "could not accept the program's connection");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -129,7 +132,8 @@ async fn accept(listener: TcpListener, places: Arc<Mutex<Places>>) {
     }
 }
 
-fn arrive(places: &mut Places, stream: TcpStream, from: SocketAddr) {
+/// Resets those that nobody named in time.
+fn turn_away(places: &mut Places) {
     let now = Instant::now();
     while let Some((since, ..)) = places.arrived.front()
         && (now - *since > STRANGER_FOR || places.arrived.len() >= STRANGERS)
@@ -139,10 +143,13 @@ fn arrive(places: &mut Places, stream: TcpStream, from: SocketAddr) {
             stranger.reset_on_close();
         }
     }
+}
+
+fn arrive(places: &mut Places, stream: TcpStream, from: SocketAddr) {
     match places.expected.remove(&from) {
         // Who waited may have been abandoned this moment; dropping closes the connection.
         Some(stream_tx) => drop(stream_tx.send(stream)),
-        None => places.arrived.push_back((now, from, stream)),
+        None => places.arrived.push_back((Instant::now(), from, stream)),
     }
 }
 
