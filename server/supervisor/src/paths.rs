@@ -107,13 +107,19 @@ impl Paths {
     pub fn new(context: &Context) -> Result<Self, SupervisorError> {
         let hostname = context.hostname.clone();
         let Some(files) = context.files() else {
-            return Ok(Paths { shared: None, hostname });
+            return Ok(Paths {
+                shared: None,
+                hostname,
+            });
         };
         let rules = Rules::from_bytes(context.rules)
             .map_err(|error| SupervisorError::Rules(error.to_string()))?;
         let files = files
             .try_clone_to_owned()
             .map_err(SupervisorError::setup("keep the socket to the file server"))?;
+        if context.generation > 0 {
+            greeted_again(&files)?;
+        }
         let client = FilesClient::from_fd(files)
             .map_err(std::io::Error::other)
             .map_err(SupervisorError::setup("reach the file server"))?;
@@ -122,8 +128,29 @@ impl Paths {
         if let Some((major, minor)) = shared.device {
             context.set_mount_device(libc::makedev(major, minor));
         }
-        Ok(Paths { shared: Some(Arc::new(shared)), hostname })
+        Ok(Paths {
+            shared: Some(Arc::new(shared)),
+            hostname,
+        })
     }
+}
+
+/// The file server greets once, and that greeting went to the worker before us. Until it greets
+/// a successor too, an error is better than programs that wait for ever.
+fn greeted_again(files: &OwnedFd) -> Result<(), SupervisorError> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let second = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
+    let ready = poll(&mut [PollFd::new(files, PollFlags::IN)], Some(&second))
+        .map_err(SupervisorError::setup("wait for the file server"))?;
+    if ready == 0 {
+        let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let action = "get the pod's files from the file server again; start the session anew";
+        return Err(SupervisorError::Setup { action, source });
+    }
+    Ok(())
 }
 
 impl Shared {

@@ -11,6 +11,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::OnceLock,
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use mirrord_link::SessionIdentity;
@@ -61,7 +62,7 @@ pub fn make_root(root: &Path) {
         std::fs::write(at(path), content).unwrap();
         std::fs::set_permissions(at(path), PermissionsExt::from_mode(mode)).unwrap();
         chown(at(path), Some(owner), Some(owner)).unwrap();
-        let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
         let opened = std::fs::File::open(at(path)).unwrap();
         opened.set_modified(time).unwrap();
     };
@@ -202,7 +203,18 @@ impl Bed {
     fn end(&mut self) {
         if let Some(session) = self.session.take() {
             rustix::net::shutdown(&session, rustix::net::Shutdown::Both).unwrap();
-            self.supervisor.wait().unwrap();
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while self.supervisor.try_wait().unwrap().is_none() {
+                if Instant::now() > deadline {
+                    let _ = self.supervisor.kill();
+                    let _ = self.supervisor.wait();
+                    assert!(
+                        std::thread::panicking(),
+                        "the supervisor did not end with its session"
+                    );
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
         }
     }
 }
