@@ -93,9 +93,12 @@ pub(crate) enum Says {
 pub(crate) const PATH_GROUPS: usize = 8;
 pub(crate) const OTHER_GROUPS: usize = 2;
 
+/// The number of its first pattern, and an automaton.
+type Group<'a> = (usize, dense::DFA<&'a [u32]>);
+
 #[derive(Clone)]
 pub(crate) struct Automata<'a, const N: usize> {
-    groups: [Option<(usize, dense::DFA<&'a [u32]>)>; N],
+    groups: [Option<Group<'a>>; N],
 }
 
 impl<'a, const N: usize> Automata<'a, N> {

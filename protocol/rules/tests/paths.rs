@@ -136,7 +136,7 @@ fn what_is_local_without_any_configuration() {
         // Of the local program, wherever it lies.
         ("/data/lib/libfoo.so", Local),
         ("/data/lib/libfoo.so.1.2.3", Local),
-        ("/data/.so", READ_ONLY),
+        ("/data/.so", Local),
         ("/app/main.py", Local),
         ("/app/node_modules/x/y.txt", Local),
         ("/app/package.json", Local),

@@ -1,1 +1,131 @@
-//! (see docs/architecture.md)
+//! mirrord's configuration: finding it, reading it, and saying what is wrong with it before
+//! anything starts.
+//!
+//! Every value knows where it comes from ([`setting::Origin`]), so that an editor can show and
+//! change it. The keys are declared once (`group`), which makes their types, defaults, JSON Schema
+//! and hover texts. This crate knows no agent and no session: it hands rules to `mirrord-rules`
+//! and merges environments that it is given.
+
+#![forbid(unsafe_code)]
+
+mod check;
+pub mod config;
+pub mod environment;
+pub mod group;
+mod load;
+mod parse;
+pub mod problem;
+pub mod reader;
+mod rules;
+pub mod schema;
+pub mod setting;
+mod template;
+pub mod tree;
+pub mod unserved;
+
+use std::path::Path;
+
+pub use config::Config;
+pub use load::{Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in};
+pub use problem::{ConfigErrors, Problem, Severity};
+pub use rules::machine;
+
+use config::fs::FsMode;
+use environment::{Bytes, Merged};
+
+/// mirrord's list of build tools (`skip_build_tools`).
+const BUILD_TOOLS: &[&str] = &[
+    "as",
+    "cc",
+    "ld",
+    "go",
+    "air",
+    "asm",
+    "cc1",
+    "cgo",
+    "dlv",
+    "gcc",
+    "git",
+    "link",
+    "math",
+    "cargo",
+    "hpack",
+    "rustc",
+    "compile",
+    "collect2",
+    "cargo-watch",
+    "debugserver",
+];
+
+impl Config {
+    /// Whether anything in the target's file system can be written.
+    pub fn may_write(&self) -> bool {
+        let fs = &self.feature.fs;
+        fs.mode.value == FsMode::Write
+            || (fs.mode.value != FsMode::Local && !fs.read_write.value.0.is_empty())
+    }
+
+    /// Whether the program sees the target's host name.
+    pub fn hostname(&self) -> bool {
+        self.feature.hostname.value
+    }
+
+    /// The target as text: `sandbox/default`.
+    pub fn target_name(&self) -> Option<String> {
+        self.target.path.value.as_ref().map(ToString::to_string)
+    }
+
+    /// Names of programs that run as if we were not here.
+    pub fn skipped_programs(&self) -> Vec<String> {
+        let mut names = self.skip_processes.value.values();
+        if self.skip_build_tools.value {
+            names.extend(BUILD_TOOLS.iter().map(|name| (*name).to_owned()));
+            names.extend(self.skip_extra_build_tools.value.values());
+        }
+        names
+    }
+
+    /// The program's environment, names and values in their order. Reads `env_file`.
+    pub fn merge_environment(
+        &self,
+        local: &[(Bytes, Bytes)],
+        remote: &[(Bytes, Bytes)],
+    ) -> Result<Vec<(Bytes, Bytes)>, ConfigErrors> {
+        let merged = self.environment(local, remote)?;
+        let pairs = merged
+            .variables
+            .into_iter()
+            .map(|variable| (variable.name, variable.value));
+        Ok(pairs.collect())
+    }
+
+    /// As [`Config::merge_environment`], with the reason for each variable.
+    pub fn environment(
+        &self,
+        local: &[(Bytes, Bytes)],
+        remote: &[(Bytes, Bytes)],
+    ) -> Result<Merged, ConfigErrors> {
+        let env = &self.feature.env;
+        let file = match &env.env_file.value {
+            None => Vec::new(),
+            Some(file) => read_env_file(Path::new(file)).map_err(|why| {
+                ConfigErrors(vec![Problem {
+                    severity: Severity::Error,
+                    message: format!("feature.env.env_file: could not read {file}: {why}"),
+                    place: env.env_file.origin.place().cloned(),
+                    help: Some("write one `NAME=value` a line".to_owned()),
+                }])
+            })?,
+        };
+        let magic: &[(&str, &str)] = if self.feature.magic.aws.value {
+            &[("AWS_PROFILE", "magic.aws")]
+        } else {
+            &[]
+        };
+        Ok(environment::merge(local, remote, &file, env, magic))
+    }
+}
+
+fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, dotenvy::Error> {
+    dotenvy::from_path_iter(path)?.collect()
+}

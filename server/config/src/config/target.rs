@@ -1,0 +1,291 @@
+//! `target`: what to run inside of.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Value as Json, json};
+
+use crate::group::{Shorthand, group};
+use crate::reader::{Kind, Reader};
+use crate::setting::Setting;
+use crate::tree::{Node, Value};
+
+/// Kinds of Kubernetes targets, with the short names that mirrord takes.
+const KUBERNETES: &[(&str, &str)] = &[
+    ("pod", "pod"),
+    ("deployment", "deployment"),
+    ("deploy", "deployment"),
+    ("rollout", "rollout"),
+    ("job", "job"),
+    ("cronjob", "cronjob"),
+    ("statefulset", "statefulset"),
+    ("service", "service"),
+    ("replicaset", "replicaset"),
+    ("daemonset", "daemonset"),
+    ("label", "label"),
+];
+
+/// A parsed target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// No target: only an agent in the cluster.
+    Targetless,
+    /// A process of this machine.
+    Process(u32),
+    /// A pod of namespaces on this machine.
+    Sandbox(String),
+    /// A container of this machine's Docker or Podman.
+    Container(String),
+    /// A target in a cluster.
+    Kubernetes {
+        /// `pod`, `deployment`, …
+        kind: &'static str,
+        /// Its name; for labels, the selector.
+        name: String,
+        /// The container in it.
+        container: Option<String>,
+    },
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "targetless" {
+            return Ok(Target::Targetless);
+        }
+        let (kind, rest) = text.split_once('/').unwrap_or((text, ""));
+        let name = || match rest {
+            "" => Err(format!("`{text}` lacks a name: write `{kind}/NAME`")),
+            name => Ok(name.to_owned()),
+        };
+        match kind {
+            "process" => rest
+                .parse()
+                .ok()
+                .filter(|pid| *pid > 0)
+                .map(Target::Process)
+                .ok_or_else(|| format!("`{rest}` is not a process id: write `process/1234`")),
+            "sandbox" => name().map(Target::Sandbox),
+            "container" => name().map(Target::Container),
+            _ => match KUBERNETES.iter().find(|(name, _)| *name == kind) {
+                Some((_, kind)) => kubernetes(kind, &name()?, text),
+                None => Err(format!(
+                    "`{text}` is not a target: write `process/PID`, `sandbox/NAME`, or as in \
+                     mirrord `pod/NAME[/container/NAME]`, `deployment/NAME`, …"
+                )),
+            },
+        }
+    }
+}
+
+fn kubernetes(kind: &'static str, name: &str, text: &str) -> Result<Target, String> {
+    let (name, container) = match name.split_once("/container/") {
+        Some((name, container)) => (name, Some(container)),
+        None => (name, None),
+    };
+    // A label's key may have a prefix (`app.kubernetes.io/name=x`).
+    let good = |part: &str| !part.is_empty() && (kind == "label" || !part.contains('/'));
+    if !good(name) || container.is_some_and(|container| !good(container)) {
+        return Err(format!(
+            "`{text}` is not a target: write `{kind}/NAME[/container/NAME]`"
+        ));
+    }
+    let container = container.map(str::to_owned);
+    Ok(Target::Kubernetes {
+        kind,
+        name: name.to_owned(),
+        container,
+    })
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Targetless => f.write_str("targetless"),
+            Target::Process(pid) => write!(f, "process/{pid}"),
+            Target::Sandbox(name) => write!(f, "sandbox/{name}"),
+            Target::Container(name) => write!(f, "container/{name}"),
+            Target::Kubernetes {
+                kind,
+                name,
+                container,
+            } => {
+                write!(f, "{kind}/{name}")?;
+                container
+                    .iter()
+                    .try_for_each(|name| write!(f, "/container/{name}"))
+            }
+        }
+    }
+}
+
+impl Kind for Target {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let parsed = match &node.value {
+            Value::Text(text) => text.parse(),
+            Value::Map(_) => from_object(node),
+            _ => Err(format!(
+                "{} must be text, as `sandbox/default`",
+                reader.name("")
+            )),
+        };
+        parsed
+            .map_err(|message| reader.error(&node.span, message, None))
+            .ok()
+    }
+
+    fn from_env(text: &str, _: &str) -> Result<Self, String> {
+        text.parse()
+            .map_err(|message| format!("a target ({message})"))
+    }
+
+    fn schema() -> Json {
+        let objects: Vec<Json> = KUBERNETES
+            .iter()
+            .filter(|(short, kind)| short == kind && *kind != "label")
+            .map(|(_, kind)| {
+                json!({
+                    "type": "object",
+                    "additionalProperties": false,
+                    "required": [kind],
+                    "properties": {
+                        (*kind): { "type": "string" },
+                        "container": { "type": "string" },
+                    },
+                })
+            })
+            .chain([json!({
+                "type": "object",
+                "additionalProperties": false,
+                "required": ["labels"],
+                "properties": {
+                    "labels": { "type": "object", "additionalProperties": { "type": "string" } },
+                    "container": { "type": "string" },
+                },
+            })])
+            .collect();
+        json!({ "anyOf": [{ "type": "string" }, { "anyOf": objects }] })
+    }
+
+    fn to_json(&self) -> Json {
+        json!(self.to_string())
+    }
+}
+
+/// `{"pod": "name", "container": "name"}`, `{"labels": {"app": "x"}}`.
+fn from_object(node: &Node) -> Result<Target, String> {
+    let Value::Map(entries) = &node.value else {
+        return Err(String::new());
+    };
+    let mut container = None;
+    let mut target = None;
+    for entry in entries {
+        match (&entry.value.value, entry.key.as_str()) {
+            (Value::Text(name), "container") => container = Some(name.clone()),
+            (Value::Map(labels), "labels") => {
+                let labels = labels.iter().filter_map(|label| match &label.value.value {
+                    Value::Text(value) => Some(format!("{}={value}", label.key)),
+                    _ => None,
+                });
+                target = Some(("label", labels.collect::<Vec<_>>().join(",")));
+            }
+            (Value::Text(name), kind) => {
+                let Some((_, kind)) = KUBERNETES.iter().find(|(short, _)| *short == kind) else {
+                    return Err(format!("`{kind}` is not a kind of target"));
+                };
+                target = Some((*kind, name.clone()));
+            }
+            (_, key) => return Err(format!("`{key}` of a target must be text")),
+        }
+    }
+    match target {
+        Some((kind, name)) if !name.is_empty() => Ok(Target::Kubernetes {
+            kind,
+            name,
+            container,
+        }),
+        _ => Err("a target object needs a kind, as `{\"pod\": \"name\"}`".to_owned()),
+    }
+}
+
+group! {
+    /// What to run inside of.
+    pub struct TargetConfig {
+        settings {
+            /// `process/PID`, `sandbox/NAME`, `pod/NAME[/container/NAME]`, `deployment/NAME`, …
+            "path" path: Option<Target> = None, env &["MIRRORD_IMPERSONATED_TARGET"];
+            /// Namespace of a target in a cluster.
+            "namespace" namespace: Option<String> = None, env &["MIRRORD_TARGET_NAMESPACE"];
+        }
+    }
+}
+
+impl Shorthand for TargetConfig {
+    fn read_shorthand(&mut self, node: &Node, reader: &mut Reader) -> bool {
+        let is_target = match &node.value {
+            Value::Text(_) => true,
+            // `{"pod": "name"}` in place of `{"path": {"pod": "name"}}`.
+            Value::Map(_) => {
+                let kinds = KUBERNETES.iter().map(|(kind, _)| *kind).chain(["labels"]);
+                node.get("path").is_none() && kinds.into_iter().any(|kind| node.get(kind).is_some())
+            }
+            _ => false,
+        };
+        if !is_target {
+            return false;
+        }
+        if let Some(target) = Target::read(node, reader) {
+            self.path = Setting {
+                value: Some(target),
+                origin: reader.origin(&node.span),
+            };
+        }
+        true
+    }
+
+    fn shorthands() -> Vec<&'static str> {
+        vec!["text as `sandbox/default`"]
+    }
+
+    fn shorthand_schemas() -> Vec<Json> {
+        vec![Target::schema()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_read_and_written_alike() {
+        for text in [
+            "targetless",
+            "process/17",
+            "sandbox/default",
+            "container/db",
+            "pod/bear",
+            "pod/bear/container/app",
+            "statefulset/x",
+            "label/app.kubernetes.io/name=x,b=c/container/d",
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+        assert_eq!(
+            "deploy/x".parse::<Target>().unwrap().to_string(),
+            "deployment/x"
+        );
+        for text in [
+            "",
+            "bear",
+            "pod/",
+            "pod",
+            "process/x",
+            "process/0",
+            "pod/a/b",
+            "pod/a/container/",
+        ] {
+            assert!(text.parse::<Target>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What editors need to know about the keys: the JSON Schema, and texts for hovers.
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::config::Config;
+use crate::group::{Group, KeyInfo, Status};
+
+/// The JSON Schema of a configuration.
+pub fn json_schema() -> Json {
+    let mut schema = object(&Config::keys());
+    if let Json::Object(root) = &mut schema {
+        root.insert(
+            "$schema".into(),
+            json!("https://json-schema.org/draft/2020-12/schema"),
+        );
+        root.insert("title".into(), json!("mirrord configuration"));
+        let properties = root.get_mut("properties").and_then(Json::as_object_mut);
+        if let Some(properties) = properties {
+            properties.insert("$schema".into(), json!({ "type": "string" }));
+        }
+    }
+    schema
+}
+
+/// What a key means, for a hover: `["feature", "fs", "mode"]`.
+pub fn hover(path: &[&str]) -> Option<String> {
+    let mut keys = Config::keys();
+    let (last, parents) = path.split_last()?;
+    for parent in parents {
+        keys = keys.into_iter().find(|key| key.name == *parent)?.children?;
+    }
+    let key = keys.into_iter().find(|key| key.name == *last)?;
+    let mut text = format!("**{}**\n\n{}", path.join("."), documentation(&key));
+    if !key.default.is_null() {
+        text.push_str(&format!("\n\nDefault: `{}`", key.default));
+    }
+    if let [name, ..] = key.env {
+        text.push_str(&format!("\n\nEnvironment: `{name}`"));
+    }
+    if let Some(sentence) = key.status.sentence() {
+        text.push_str(&format!("\n\n{sentence}"));
+    }
+    Some(text)
+}
+
+/// The paths of all keys with this name.
+pub(crate) fn paths_ending_in(name: &str) -> Vec<String> {
+    fn collect(keys: &[KeyInfo], above: &str, name: &str, found: &mut Vec<String>) {
+        for key in keys {
+            let path = format!("{above}{}", key.name);
+            if let Some(children) = &key.children {
+                collect(children, &format!("{path}."), name, found);
+            }
+            if key.name == name {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Config::keys(), "", name, &mut found);
+    found
+}
+
+fn object(keys: &[KeyInfo]) -> Json {
+    let properties: Map<String, Json> = keys
+        .iter()
+        .map(|key| (key.name.to_owned(), property(key)))
+        .collect();
+    json!({ "type": "object", "additionalProperties": false, "properties": properties })
+}
+
+fn property(key: &KeyInfo) -> Json {
+    let mut forms = match (&key.children, &key.schema) {
+        (Some(children), Json::Array(shorthands)) => {
+            [&[object(children)][..], shorthands.as_slice()].concat()
+        }
+        (_, schema) => match schema.get("anyOf").and_then(Json::as_array) {
+            Some(forms) => forms.clone(),
+            None => vec![schema.clone()],
+        },
+    };
+    // `null` is as if the key were not there; `{}` allows it already.
+    if !forms.contains(&json!({})) {
+        forms.push(json!({ "type": "null" }));
+    }
+    let mut property = Map::new();
+    property.insert("description".into(), json!(documentation(key)));
+    match forms.as_slice() {
+        [Json::Object(only)] => property.extend(only.clone()),
+        _ => {
+            property.insert("anyOf".into(), Json::Array(forms));
+        }
+    }
+    if !key.default.is_null() {
+        property.insert("default".into(), key.default.clone());
+    }
+    if matches!(key.status, Status::NotNeeded(_)) {
+        property.insert("deprecated".into(), json!(true));
+    }
+    Json::Object(property)
+}
+
+/// The doc comment without its indentation, and what is not done.
+fn documentation(key: &KeyInfo) -> String {
+    let lines: Vec<&str> = key
+        .doc
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    match key.status.sentence() {
+        None => lines.join(" "),
+        Some(sentence) => format!("{} ({sentence})", lines.join(" ")),
+    }
+}

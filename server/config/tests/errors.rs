@@ -1,0 +1,295 @@
+//! What is shown when a configuration is wrong.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use mirrord_config::{Flags, Surroundings, from_text};
+
+/// Everything said about a configuration, errors first.
+fn said(name: &str, text: &str, env: &[(&str, &str)]) -> String {
+    let env: HashMap<String, String> = env
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let surroundings = Surroundings {
+        env,
+        git_branch: &|| None,
+    };
+    match from_text(
+        Some((Path::new(name), text)),
+        &Flags::default(),
+        &surroundings,
+    ) {
+        Ok((_, warnings)) => warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Err(errors) => errors.to_string(),
+    }
+}
+
+#[track_caller]
+fn shows(name: &str, text: &str, expected: &str) {
+    let said = said(name, text, &[]);
+    assert_eq!(said, expected.trim_start_matches('\n'), "\n{said}\n");
+}
+
+#[test]
+fn unknown_keys_are_pointed_at_all_at_once_with_the_nearest_known_one() {
+    let text = r#"{
+  "feature": {
+    "fs": { "mode": "read", "read_onyl": ["x"] },
+    "network": { "incomming": "steal", "fs": "write" }
+  },
+  "zzzzzz": 1
+}"#;
+    shows(
+        ".mirrord/mirrord.json",
+        text,
+        r#"
+error: unknown key `read_onyl` in feature.fs
+ --> .mirrord/mirrord.json:3:29
+  |
+3 |     "fs": { "mode": "read", "read_onyl": ["x"] },
+  |                             ^^^^^^^^^^^
+  = help: did you mean `read_only`?
+error: unknown key `incomming` in feature.network
+ --> .mirrord/mirrord.json:4:18
+  |
+4 |     "network": { "incomming": "steal", "fs": "write" }
+  |                  ^^^^^^^^^^^
+  = help: did you mean `incoming`?
+error: unknown key `fs` in feature.network
+ --> .mirrord/mirrord.json:4:40
+  |
+4 |     "network": { "incomming": "steal", "fs": "write" }
+  |                                        ^^^^
+  = help: did you mean `feature.fs`?
+error: unknown key `zzzzzz` in the configuration
+ --> .mirrord/mirrord.json:6:3
+  |
+6 |   "zzzzzz": 1
+  |   ^^^^^^^^
+  = help: known keys here: key, skip_processes, skip_build_tools, skip_extra_build_tools, target, feature, agent, accept_invalid_certificates, kubeconfig, kube_context, profile, use_proxy, startup_retry, operator, multi_cluster, ci, container, external_proxy, internal_proxy, api, telemetry, sip_binaries, skip_sip, experimental, traceparent, baggage"#,
+    );
+}
+
+#[test]
+fn wrong_kinds_of_values_say_what_is_expected() {
+    let text = "feature:\n  fs:\n    mode: reed\n    local: [5, x]\n  hostname: 'yes'\n  \
+                network:\n    incoming:\n      ports: [80, 70000]\n      \
+                port_mapping: [[1, 2], [1, 3], [4]]\n    outgoing: 7\n";
+    shows(
+        "mirrord.yaml",
+        text,
+        r#"
+error: feature.fs.mode must be one of `local`, `localwithoverrides`, `read`, `write`
+ --> mirrord.yaml:3:11
+  |
+3 |     mode: reed
+  |           ^^^^
+error: feature.fs.local must be text, not a number
+ --> mirrord.yaml:4:13
+  |
+4 |     local: [5, x]
+  |             ^
+  = help: put it in quotation marks
+error: feature.hostname must be `true` or `false`, not text
+ --> mirrord.yaml:5:13
+  |
+5 |   hostname: 'yes'
+  |             ^^^^^
+error: feature.network.incoming.ports must be a port (a number from 0 to 65535), not a number
+ --> mirrord.yaml:8:19
+  |
+8 |       ports: [80, 70000]
+  |                   ^^^^^
+error: feature.network.incoming.port_mapping: this port stands on the left twice
+ --> mirrord.yaml:9:31
+  |
+9 |       port_mapping: [[1, 2], [1, 3], [4]]
+  |                               ^
+error: feature.network.incoming.port_mapping must be a list of pairs of ports, as `[[9333, 80]]`, not a list
+ --> mirrord.yaml:9:38
+  |
+9 |       port_mapping: [[1, 2], [1, 3], [4]]
+  |                                      ^^^
+error: feature.network.outgoing must be an object, or `true` or `false`, not a number
+  --> mirrord.yaml:10:15
+   |
+10 |     outgoing: 7
+   |               ^"#,
+    );
+}
+
+#[test]
+fn bad_patterns_are_underlined_inside_their_text() {
+    let text = r#"
+[feature.fs]
+read_only = ["^/ok", "^/bad(x"]
+mapping = { "[" = "x" }
+
+[feature.env]
+mapping = { "(" = "x" }
+
+[feature.network.outgoing]
+filter = { local = ["tcp://1.2.3.4/99"] }
+"#;
+    shows(
+        "mirrord.toml",
+        text,
+        r#"
+error: feature.fs.read_only: bad regular expression: unclosed group
+ --> mirrord.toml:3:28
+  |
+3 | read_only = ["^/ok", "^/bad(x"]
+  |                            ^
+error: feature.fs.mapping: bad regular expression: unclosed character class
+ --> mirrord.toml:4:14
+  |
+4 | mapping = { "[" = "x" }
+  |              ^
+error: feature.env.mapping: bad regular expression `(`: Opening parenthesis without closing parenthesis
+ --> mirrord.toml:7:14
+  |
+7 | mapping = { "(" = "x" }
+  |              ^
+error: feature.network.outgoing.filter.local: `/99` is not a prefix length (0 to 32); write [protocol://][name|address|subnet/bits][:port], as `tcp://10.0.0.0/8:5432`, `example.com`, `[2001:db8::1]:443` or `:53`
+  --> mirrord.toml:10:21
+   |
+10 | filter = { local = ["tcp://1.2.3.4/99"] }
+   |                     ^^^^^^^^^^^^^^^^^^"#,
+    );
+}
+
+#[test]
+fn text_that_is_not_of_its_language_is_pointed_at() {
+    shows(
+        "a.json",
+        "{\n  \"feature\": {\n    \"fs\": \"read\"\n    \"env\": true\n  }\n}",
+        r#"
+error: this is not JSON: Expected comma
+ --> a.json:3:17
+  |
+3 |     "fs": "read"
+  |                 ^"#,
+    );
+    let yaml = said("a.yml", "feature:\n  fs: [read\n", &[]);
+    assert!(yaml.starts_with("error: this is not YAML: "), "{yaml}");
+    assert!(yaml.contains("--> a.yml:"), "{yaml}");
+    let toml = said("a.toml", "[feature]\nfs = \n", &[]);
+    assert!(
+        toml.starts_with("error: this is not TOML: ") && toml.contains("--> a.toml:2:"),
+        "{toml}"
+    );
+    assert!(said("a.ini", "x", &[]).contains("name it .json, .yaml, .yml or .toml"));
+}
+
+#[test]
+fn what_is_not_served_is_said_and_never_silent() {
+    let text = r#"{
+  "target": "pod/bear",
+  "operator": true,
+  "telemetry": false,
+  "agent": { "ttl": 30, "ttll": 1 },
+  "feature": { "copy_target": { "enabled": true } }
+}"#;
+    let said_of = said("m.json", text, &[]);
+    assert!(
+        said_of.starts_with("error: unknown key `ttll` in agent"),
+        "{said_of}"
+    );
+    assert!(said_of.contains("did you mean `ttl`?"), "{said_of}");
+    let fixed = text.replace(", \"ttll\": 1", "");
+    shows(
+        "m.json",
+        &fixed,
+        r#"
+warning: target `pod/…`: not yet: Kubernetes targets come later
+ --> m.json:2:13
+  |
+2 |   "target": "pod/bear",
+  |             ^^^^^^^^^^
+warning: operator: only mirrord's paid operator serves this: sessions here need no operator
+ --> m.json:3:3
+  |
+3 |   "operator": true,
+  |   ^^^^^^^^^^
+warning: agent: not yet: Kubernetes targets come later
+ --> m.json:5:3
+  |
+5 |   "agent": { "ttl": 30 },
+  |   ^^^^^^^
+warning: feature.copy_target: only mirrord's paid operator serves this: it copies the target
+ --> m.json:6:16
+  |
+6 |   "feature": { "copy_target": { "enabled": true } }
+  |                ^^^^^^^^^^^^^"#,
+    );
+}
+
+#[test]
+fn keys_that_exclude_each_other_are_errors() {
+    let both = said(
+        "a.json",
+        r#"{"feature": {"env": {"include": "A", "exclude": "B"}}}"#,
+        &[],
+    );
+    assert!(
+        both.contains("feature.env.include and feature.env.exclude"),
+        "{both}"
+    );
+    let ports = r#"{"feature": {"network": {"incoming": {"ports": [1], "ignore_ports": [2]}}}}"#;
+    assert!(said("a.json", ports, &[]).contains(".ignore_ports cannot both be given"));
+    let empty = r#"{"feature": {"network": {"outgoing": {"filter": {"local": []}}}}}"#;
+    assert!(said("a.json", empty, &[]).contains("has an empty list"));
+    let two =
+        r#"{"feature": {"network": {"outgoing": {"filter": {"local": "a", "remote": "b"}}}}}"#;
+    assert!(said("a.json", two, &[]).contains("needs either `local` or `remote`"));
+    let steal = r#"{"target": "targetless", "feature": {"network": {"incoming": "steal"}}}"#;
+    assert!(said("a.json", steal, &[]).contains("nothing can be stolen without a target"));
+    let twice = r#"{"feature": {}, "feature": {}}"#;
+    assert!(said("a.json", twice, &[]).contains("key `feature` stands here twice"));
+}
+
+#[test]
+fn wrong_environment_variables_are_named() {
+    let env = [
+        ("MIRRORD_FILE_MODE", "reed"),
+        ("MIRRORD_TCP_OUTGOING", "1"),
+        ("MIRRORD_IMPERSONATED_TARGET", "bear"),
+        ("MIRRORD_FILE_LOCAL_PATTERN", "ok;(bad"),
+    ];
+    let said = said("a.json", "{}", &env);
+    for part in [
+        "MIRRORD_FILE_MODE=`reed` (for feature.fs.mode) must be one of `local`",
+        "MIRRORD_TCP_OUTGOING=`1` (for feature.network.outgoing.tcp) must be `true` or `false`",
+        "MIRRORD_IMPERSONATED_TARGET=`bear` (for target.path) must be a target",
+        "feature.fs.local `(bad` (from $MIRRORD_FILE_LOCAL_PATTERN): bad regular expression",
+    ] {
+        assert!(said.contains(part), "{part}\n\n{said}");
+    }
+}
+
+#[test]
+fn problems_in_templates_lead_to_what_was_written() {
+    let text =
+        "{\n  \"feature\": {\n    \"fs\": \"{{ get_env(name='MODE') }}\",\n    \"fss\": 1\n  }\n}";
+    let said_of = said("a.json", text, &[("MODE", "reed")]);
+    assert!(said_of.contains("--> a.json:3:11\n"), "{said_of}");
+    assert!(
+        said_of.contains("3 |     \"fs\": \"{{ get_env(name='MODE') }}\","),
+        "{said_of}"
+    );
+    assert!(said_of.contains("--> a.json:4:5\n"), "{said_of}");
+    let unset = said("a.json", text, &[]);
+    assert!(
+        unset.contains("`MODE` is not set") && unset.contains("--> a.json:3:12"),
+        "{unset}"
+    );
+
+    let trimmed = "{ {%- if true %} \"fss\": 1 {%- endif %} }";
+    let said_of = said("a.json", trimmed, &[]);
+    assert!(said_of.contains("--> a.json (rendered):1:3\n"), "{said_of}");
+}
