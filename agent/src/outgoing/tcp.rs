@@ -19,11 +19,7 @@ pub(super) async fn serve(to: SocketAddr, mut stream: Stream) -> io::Result<()> 
     let socket = match connected {
         Ok(socket) => socket,
         Err(error) => {
-            return refuse(
-                stream,
-                remote_error(&error, format!("connect to {to}")),
-            )
-            .await;
+            return refuse(stream, remote_error(&error, format!("connect to {to}"))).await;
         }
     };
     // The program's own kernel batched small writes already, if it wanted that.

@@ -55,8 +55,8 @@ pub(super) async fn serve(
         used: QuickMutex::new(Instant::now()),
     };
     let result = tokio::select! {
-        result = association.from_program(reader) => result,
-        result = association.to_program() => result,
+        result = association.send_all(reader) => result,
+        result = association.receive_all() => result,
         () = association.idle() => Ok(()),
     };
     // A clean end: what was written before it still arrives.
@@ -90,7 +90,7 @@ impl Association {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn from_program(&self, mut reader: ReadHalf<Stream>) -> io::Result<()> {
+    async fn send_all(&self, mut reader: ReadHalf<Stream>) -> io::Result<()> {
         loop {
             let (peer, payload) = match read_frame(&mut reader).await {
                 Ok(Datagram::Data { peer, payload }) => (peer, payload),
@@ -119,7 +119,7 @@ impl Association {
         }
     }
 
-    async fn to_program(&self) -> io::Result<()> {
+    async fn receive_all(&self) -> io::Result<()> {
         loop {
             self.socket.readable().await?;
             let received = SCRATCH.with_borrow_mut(|scratch| {

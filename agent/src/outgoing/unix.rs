@@ -32,11 +32,7 @@ pub(super) async fn serve(
     let socket = match connected {
         Ok(socket) => socket,
         Err(error) => {
-            return refuse(
-                stream,
-                remote_error(&error, format!("connect to {shown}")),
-            )
-            .await;
+            return refuse(stream, remote_error(&error, format!("connect to {shown}"))).await;
         }
     };
     rustix::io::ioctl_fionbio(&socket, true)?;

@@ -166,7 +166,7 @@ fn lock(entry: &Entry) -> u64 {
     loop {
         let sequence = entry[0].load(Ordering::Relaxed);
         let abandoned = tries > 100_000;
-        if (sequence % 2 == 0 || abandoned)
+        if (sequence.is_multiple_of(2) || abandoned)
             && entry[0]
                 .compare_exchange(sequence, sequence | 1, Ordering::Acquire, Ordering::Relaxed)
                 .is_ok()
@@ -176,7 +176,7 @@ fn lock(entry: &Entry) -> u64 {
         }
         tries += 1;
         std::hint::spin_loop();
-        if tries % 100 == 0 {
+        if tries.is_multiple_of(100) {
             std::thread::yield_now();
         }
     }
@@ -186,7 +186,7 @@ fn lock(entry: &Entry) -> u64 {
 fn read(entry: &Entry) -> Option<[u64; WORDS - 1]> {
     for _ in 0..100_000 {
         let before = entry[0].load(Ordering::Acquire);
-        if before % 2 == 0 {
+        if before.is_multiple_of(2) {
             let words = std::array::from_fn(|i| entry[i + 1].load(Ordering::Relaxed));
             fence(Ordering::Acquire);
             if entry[0].load(Ordering::Relaxed) == before {

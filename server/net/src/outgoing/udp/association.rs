@@ -99,11 +99,11 @@ impl Association {
     fn act(&mut self, input: Input) -> bool {
         match input {
             Input::Open(open) => self.open(open),
-            Input::FromProgram { to, payload } => self.to_pod(to, payload),
+            Input::FromProgram { to, payload } => self.forward(to, payload),
             Input::NobodyThere => return self.program_lives(),
             Input::Pod(PodEvent::Stands(local)) => self.stands(local),
             Input::Pod(PodEvent::Datagram(Datagram::Data { peer, payload })) => {
-                self.to_program(peer, &payload);
+                self.deliver(peer, &payload);
             }
             Input::Pod(PodEvent::Datagram(Datagram::Error(error))) => {
                 tracing::debug!(%error, "an error in the pod");
@@ -204,11 +204,11 @@ impl Association {
         })
     }
 
-    fn to_pod(&mut self, to: SocketAddr, payload: Vec<u8>) {
+    fn forward(&mut self, to: SocketAddr, payload: Vec<u8>) {
         self.pod().send(to, payload);
     }
 
-    fn to_program(&mut self, peer: SocketAddr, payload: &[u8]) {
+    fn deliver(&mut self, peer: SocketAddr, payload: &[u8]) {
         let known = self.relays.contains_key(&peer);
         match self.relay(peer) {
             Ok(relay) => {

@@ -1,0 +1,426 @@
+//! The handlers, with this process as the program: real sockets, addresses in its own memory, and
+//! a session that is played.
+
+use std::{
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use mirrord_net::peers::PeerTable;
+use mirrord_protocol::{
+    codec,
+    control::AddressPair,
+    local::{FromSupervisor, Relay, ToSupervisor},
+};
+use rustix::{
+    event::{EventfdFlags, eventfd},
+    net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair, sockopt},
+};
+
+use super::{address, *};
+use crate::call::{Cancelled, Outcome, Value};
+
+struct Bed {
+    net: Net,
+    peers: PeerTable,
+    session: OwnedFd,
+}
+
+impl Bed {
+    fn new() -> Bed {
+        let flags = SocketFlags::CLOEXEC;
+        let (session, ours) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        let peers = PeerTable::create().unwrap();
+        let rules = mirrord_rules::compile(&mirrord_rules::RuleSource::default()).unwrap();
+        let table = crate::shared_table::SharedTable::create(&rules, false).unwrap();
+        let link = SessionLink::new(ours, 0, false);
+        let reader = link.clone();
+        std::thread::spawn(move || reader.read_until_end());
+        let context = Context {
+            rules: table.rules(),
+            table,
+            session: link,
+            hostname: None,
+            generation: 0,
+            files: None,
+            peers: Arc::new(peers.as_fd().try_clone_to_owned().unwrap()),
+        };
+        Bed {
+            net: Net::new(&context).unwrap(),
+            peers,
+            session,
+        }
+    }
+
+    /// The next question to the session.
+    fn asked(&self) -> FromSupervisor {
+        let mut packet = [0; 4096];
+        let (size, _) =
+            rustix::net::recv(&self.session, &mut packet[..], RecvFlags::empty()).unwrap();
+        codec::decode(&packet[..size]).unwrap()
+    }
+
+    fn answer(&self, message: &ToSupervisor) {
+        let packet = codec::encode(message).unwrap();
+        rustix::net::send(&self.session, &packet, SendFlags::empty()).unwrap();
+    }
+
+    fn plan(&self, nr: i64, args: [u64; 6]) -> Plan {
+        let tid = rustix::thread::gettid().as_raw_nonzero().get();
+        self.net.plan(
+            &Call {
+                id: 1,
+                tid,
+                nr,
+                args,
+            },
+            &Tracee::of_thread(tid),
+        )
+    }
+
+    fn with_address(&self, nr: i64, socket: &impl AsRawFd, to: SocketAddr) -> Plan {
+        let bytes = address::bytes_of(to, to.is_ipv6());
+        let args = [
+            socket.as_raw_fd() as u64,
+            bytes.as_ptr() as u64,
+            bytes.len() as u64,
+            0,
+            0,
+            0,
+        ];
+        self.plan(nr, args)
+    }
+
+    fn bind(&self, socket: &impl AsRawFd, to: SocketAddr) -> Result<(), i32> {
+        value(done(self.with_address(libc::SYS_bind, socket, to))).map(drop)
+    }
+
+    /// A call that fills in an address; `None` when the kernel's own answer stands.
+    fn name(&self, nr: i64, socket: &impl AsRawFd) -> Option<SocketAddr> {
+        let (room, length) = ([0u8; 128], 128i32.to_ne_bytes());
+        let at = [room.as_ptr() as u64, length.as_ptr() as u64];
+        match self.plan(nr, [socket.as_raw_fd() as u64, at[0], at[1], 0, 0, 0]) {
+            Plan::Continue => None,
+            plan => Some(written(&done(plan), at[0])),
+        }
+    }
+}
+
+fn done(plan: Plan) -> Outcome {
+    match plan {
+        Plan::Done(outcome) => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn work(plan: Plan) -> Outcome {
+    match plan {
+        Plan::Blocking { work, .. } => work(&Cancelled::new(event())),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn event() -> OwnedFd {
+    eventfd(0, EventfdFlags::CLOEXEC).unwrap()
+}
+
+fn value(outcome: Outcome) -> Result<i64, i32> {
+    match outcome.value {
+        Value::Number(number) => Ok(number),
+        Value::Errno(errno) => Err(errno),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn written(outcome: &Outcome, at: u64) -> SocketAddr {
+    let (_, bytes) = outcome
+        .writes
+        .iter()
+        .find(|(address, _)| *address == at)
+        .unwrap();
+    match address::parse(bytes) {
+        Some(address::Address::Inet(address)) => address,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn socket(nonblocking: bool) -> OwnedFd {
+    let flags = if nonblocking {
+        SocketFlags::NONBLOCK
+    } else {
+        SocketFlags::empty()
+    };
+    let flags = flags | SocketFlags::CLOEXEC;
+    rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap()
+}
+
+fn pod(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_taken_port_is_replaced_and_the_program_sees_the_one_it_asked_for() {
+    let bed = Bed::new();
+    let taken = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let holder = TcpListener::bind(taken).unwrap();
+    let program = socket(false);
+    assert_eq!(bed.bind(&program, taken), Ok(()));
+    assert_eq!(bed.name(libc::SYS_getsockname, &program), Some(taken));
+    rustix::net::listen(&program, 8).unwrap();
+    // The port is one of this session's now, so a second bind fails as it would in the pod …
+    assert_eq!(bed.bind(&socket(false), taken), Err(libc::EADDRINUSE));
+    // … and once it is closed it may be had again.
+    drop(program);
+    assert_eq!(bed.bind(&socket(false), taken), Ok(()));
+    drop(holder);
+}
+
+#[test]
+fn an_address_of_the_pod_is_bound_on_loopback() {
+    let bed = Bed::new();
+    let program = socket(false);
+    let asked = pod("203.0.113.7:0");
+    assert_eq!(bed.bind(&program, asked), Ok(()));
+    let real = SocketAddr::try_from(rustix::net::getsockname(&program).unwrap()).unwrap();
+    assert!(real.ip().is_loopback());
+    let shown = bed.name(libc::SYS_getsockname, &program).unwrap();
+    assert_eq!(shown, SocketAddr::new(asked.ip(), real.port()));
+}
+
+#[test]
+fn an_accepted_client_is_the_real_one() {
+    let bed = Bed::new();
+    let program = socket(true);
+    bed.bind(&program, pod("127.0.0.1:0")).unwrap();
+    rustix::net::listen(&program, 8).unwrap();
+    let real = SocketAddr::try_from(rustix::net::getsockname(&program).unwrap()).unwrap();
+    let (room, length) = ([0u8; 128], 128i32.to_ne_bytes());
+    let args = [
+        program.as_raw_fd() as u64,
+        room.as_ptr() as u64,
+        length.as_ptr() as u64,
+        SocketFlags::CLOEXEC.bits().into(),
+        0,
+        0,
+    ];
+    assert_eq!(
+        value(done(bed.plan(libc::SYS_accept4, args))).unwrap_err(),
+        libc::EAGAIN
+    );
+    let client = TcpStream::connect(real).unwrap();
+    let addresses = AddressPair {
+        client: pod("10.1.2.3:4567"),
+        server: pod("10.9.9.9:80"),
+    };
+    bed.peers.announce(client.local_addr().unwrap(), addresses);
+    let outcome = done(bed.plan(libc::SYS_accept4, args));
+    assert_eq!(written(&outcome, args[1]), addresses.client);
+    let Value::Fd { fd, cloexec: true } = outcome.value else {
+        panic!("no descriptor")
+    };
+    assert_eq!(bed.name(libc::SYS_getpeername, &fd), Some(addresses.client));
+    assert_eq!(bed.name(libc::SYS_getsockname, &fd), Some(addresses.server));
+}
+
+#[test]
+fn a_connection_whose_caller_is_gone_goes_to_the_next_accept() {
+    let bed = Bed::new();
+    let program = socket(true);
+    bed.bind(&program, pod("127.0.0.1:0")).unwrap();
+    rustix::net::listen(&program, 8).unwrap();
+    let real = SocketAddr::try_from(rustix::net::getsockname(&program).unwrap()).unwrap();
+    let client = TcpStream::connect(real).unwrap();
+    let (room, length) = ([0u8; 128], 128i32.to_ne_bytes());
+    let at = [
+        program.as_raw_fd() as u64,
+        room.as_ptr() as u64,
+        length.as_ptr() as u64,
+        0,
+        0,
+        0,
+    ];
+    let lost = done(bed.plan(libc::SYS_accept4, at));
+    (lost.delivered.unwrap())(false);
+    drop(lost.value);
+    let outcome = done(bed.plan(libc::SYS_accept4, at));
+    assert_eq!(written(&outcome, at[1]), client.local_addr().unwrap());
+}
+
+#[test]
+fn a_blocking_connect_joins_the_session_and_shows_the_pods_addresses() {
+    let bed = Bed::new();
+    let meeting = TcpListener::bind("127.0.0.1:0").unwrap();
+    let relay = Relay {
+        via: meeting.local_addr().unwrap(),
+        local: Some(pod("10.0.0.7:5555")),
+        peer: Some(pod("10.0.0.9:80")),
+    };
+    let program = socket(false);
+    let plan = bed.with_address(libc::SYS_connect, &program, pod("10.0.0.9:80"));
+    std::thread::scope(|scope| {
+        let connecting = scope.spawn(|| value(work(plan)));
+        let FromSupervisor::Connect {
+            ticket,
+            nonblocking: false,
+            ..
+        } = bed.asked()
+        else {
+            panic!("no question");
+        };
+        bed.answer(&ToSupervisor::Connected {
+            ticket,
+            result: Ok(relay),
+        });
+        assert_eq!(connecting.join().unwrap(), Ok(0));
+        let (_, from) = meeting.accept().unwrap();
+        assert_eq!(
+            bed.asked(),
+            FromSupervisor::Joined {
+                ticket,
+                program: from
+            }
+        );
+    });
+    assert_eq!(bed.name(libc::SYS_getsockname, &program), relay.local);
+    assert_eq!(bed.name(libc::SYS_getpeername, &program), relay.peer);
+    // A copy is the same socket.
+    assert_eq!(
+        bed.name(libc::SYS_getpeername, &program.try_clone().unwrap()),
+        relay.peer
+    );
+    // Connecting again is the kernel's to refuse (EISCONN).
+    let again = bed.with_address(libc::SYS_connect, &program, pod("10.0.0.9:80"));
+    assert!(matches!(again, Plan::Continue));
+}
+
+#[test]
+fn a_failed_nonblocking_connect_shows_the_pods_errno_once() {
+    let bed = Bed::new();
+    let pending = TcpListener::bind("127.0.0.1:0").unwrap();
+    let via = pending.local_addr().unwrap();
+    // Full, so that the program's connect stays pending.
+    rustix::net::listen(&pending, 0).unwrap();
+    let _filler = TcpStream::connect(via).unwrap();
+    let program = socket(true);
+    let plan = bed.with_address(libc::SYS_connect, &program, pod("10.0.0.9:80"));
+    let ticket = std::thread::scope(|scope| {
+        let connecting = scope.spawn(|| value(work(plan)));
+        let FromSupervisor::Connect {
+            ticket,
+            nonblocking: true,
+            ..
+        } = bed.asked()
+        else {
+            panic!("no question");
+        };
+        bed.answer(&ToSupervisor::Connecting { ticket, via });
+        assert_eq!(connecting.join().unwrap(), Err(libc::EINPROGRESS));
+        assert!(matches!(bed.asked(), FromSupervisor::Joined { .. }));
+        ticket
+    });
+    drop(pending);
+    bed.answer(&ToSupervisor::Connected {
+        ticket,
+        result: Err(libc::EHOSTUNREACH),
+    });
+    let mut fds = [rustix::event::PollFd::new(
+        &program,
+        rustix::event::PollFlags::OUT,
+    )];
+    let limit = rustix::event::Timespec {
+        tv_sec: 0,
+        tv_nsec: 500_000_000,
+    };
+    assert_eq!(
+        rustix::event::poll(&mut fds, Some(&limit)).unwrap(),
+        1,
+        "nothing to see"
+    );
+    let (room, length) = ([0u8; 4], 4i32.to_ne_bytes());
+    let args = [
+        program.as_raw_fd() as u64,
+        libc::SOL_SOCKET as u64,
+        libc::SO_ERROR as u64,
+        room.as_ptr() as u64,
+        length.as_ptr() as u64,
+        0,
+    ];
+    let outcome = done(bed.plan(libc::SYS_getsockopt, args));
+    assert_eq!(outcome.writes[0].1, libc::EHOSTUNREACH.to_ne_bytes());
+    assert!(matches!(
+        bed.plan(libc::SYS_getsockopt, args),
+        Plan::Continue
+    ));
+    assert_eq!(sockopt::socket_error(&program).unwrap(), Ok(()));
+}
+
+#[test]
+fn what_listens_on_this_machines_loopback_is_local() {
+    let bed = Bed::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = listener.local_addr().unwrap();
+    let plan = |socket: &OwnedFd| bed.with_address(libc::SYS_connect, socket, to);
+    assert!(matches!(plan(&socket(false)), Plan::Continue));
+    drop(listener);
+    assert!(
+        matches!(plan(&socket(false)), Plan::Blocking { .. }),
+        "the pod's loopback is meant"
+    );
+}
+
+#[test]
+fn local_name_services_are_not_there() {
+    let bed = Bed::new();
+    let flags = SocketFlags::CLOEXEC;
+    let socket =
+        rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).unwrap();
+    let errno = |path: &[u8]| {
+        let bytes = address::unix_bytes(path);
+        let (at, length) = (bytes.as_ptr() as u64, bytes.len() as u64);
+        let args = [socket.as_raw_fd() as u64, at, length, 0, 0, 0];
+        match bed.plan(libc::SYS_connect, args) {
+            Plan::Continue => 0,
+            plan => value(done(plan)).unwrap_err(),
+        }
+    };
+    assert_eq!(errno(b"/var/run/nscd/socket"), libc::ENOENT);
+    assert_eq!(errno(b"/run/other.sock"), 0);
+}
+
+#[test]
+fn an_answers_source_is_the_peer_behind_the_relay() {
+    let bed = Bed::new();
+    let program = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let relay = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let behind = pod("10.0.0.53:53");
+    let addresses = AddressPair {
+        client: pod("0.0.0.0:0"),
+        server: behind,
+    };
+    let via = relay.local_addr().unwrap();
+    bed.peers
+        .enter(mirrord_net::peers::Kind::UdpRelay, via, addresses, 1);
+    relay
+        .send_to(b"answer", program.local_addr().unwrap())
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(10));
+    let (buffer, room, length) = ([0u8; 64], [0u8; 128], 16i32.to_ne_bytes());
+    let args = [
+        program.as_raw_fd() as u64,
+        buffer.as_ptr() as u64,
+        64,
+        0,
+        room.as_ptr() as u64,
+        length.as_ptr() as u64,
+    ];
+    let outcome = done(bed.plan(libc::SYS_recvfrom, args));
+    assert_eq!(written(&outcome, args[4]), behind);
+    assert_eq!(outcome.writes[0], (args[1], b"answer".to_vec()));
+    assert_eq!(value(outcome), Ok(6));
+}
