@@ -53,6 +53,8 @@ pub struct SupervisorOptions {
     pub report_all: bool,
     /// The pod's host name, when the program shall see it.
     pub hostname: Option<Vec<u8>>,
+    /// The session's folder. A session that was killed cannot remove it, so its supervisor does.
+    pub folder: std::path::PathBuf,
     /// The log filter.
     pub log: String,
 }
@@ -107,8 +109,14 @@ fn supervise() -> Result<()> {
         hostname: options.hostname,
         handlers: mirrord_supervisor::handlers,
     };
-    mirrord_supervisor::run(config)?;
-    Ok(())
+    let result = mirrord_supervisor::run(config);
+    match std::fs::remove_dir_all(&options.folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!("could not remove {}: {error}", options.folder.display());
+        }
+        _ => {}
+    }
+    Ok(result?)
 }
 
 fn serve_files() -> Result<()> {

@@ -65,6 +65,11 @@ impl SessionFolder {
         Ok(SessionFolder { path, _lock: lock })
     }
 
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// A path inside.
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)

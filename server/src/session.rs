@@ -121,7 +121,10 @@ impl Parts {
     async fn on_supervisor(&mut self, message: FromSupervisor) -> Result<()> {
         let Some(message) = self.outgoing.handle(message) else { return Ok(()) };
         match message {
-            FromSupervisor::Event(kind) => self.events.add(kind),
+            FromSupervisor::Event(kind) => {
+                self.say(&kind);
+                self.events.add(kind);
+            }
             FromSupervisor::EventsDropped(count) => self.events.add(EventKind::Dropped { count }),
             FromSupervisor::Listen { ticket, pid, asked, bound } => {
                 self.listeners.listen(ticket, pid, asked, bound);
@@ -130,6 +133,16 @@ impl Parts {
             other => tracing::warn!("nobody handles {other:?}"),
         }
         Ok(())
+    }
+
+    /// Notices are for the user's eyes, each once.
+    fn say(&mut self, kind: &EventKind) {
+        if let EventKind::Notice { level, text } = kind
+            && level != "info"
+            && self.said.insert(text.clone())
+        {
+            eprintln!("mirrord-server: {text}");
+        }
     }
 
     /// A notice of the agent; `Some` when the session cannot go on, with the reason.

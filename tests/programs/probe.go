@@ -21,6 +21,10 @@ import (
 )
 
 func name(err error) string {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return "timed out"
+	}
 	var number syscall.Errno
 	if errors.As(err, &number) {
 		return number.Error()

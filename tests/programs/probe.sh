@@ -17,5 +17,5 @@ write)
     mkdir -p "$1/s/t" && mv "$1/shell" "$1/s/t/" && cp -r "$1/s" "$1/u" && find "$1/s" "$1/u" | sort
     rm -r "$1/s" "$1/u"; ls "$1/s" 2>&1 ;;
 dns) for host in "$@"; do getent ahosts "$host" | sort -u; echo "status $?"; done ;;
-tcp) curl -s --max-time 3 "http://$1:$2/from-shell" 2>&1; echo "curl ended with $?" ;;
+tcp) body=$(curl -s --max-time 3 "http://$1:$2/from-shell" 2>&1); status=$?; echo "$body" | sed "s/^peer: .*//"; echo "curl ended with $status" ;;
 esac

@@ -107,6 +107,14 @@ impl FilesClient {
         })
     }
 
+    /// As [`FilesClient::from_fd`], for a worker that follows one that had the welcome: it is
+    /// asked for once more.
+    pub fn again(control: OwnedFd) -> Result<FilesClient, FilesError> {
+        local::send_with_fd(&control, &[0], None, SendFlags::empty())
+            .map_err(FilesError::Welcome)?;
+        FilesClient::from_fd(control)
+    }
+
     /// The root of the pod's tree, for `openat2(RESOLVE_IN_ROOT)`; `None` without FUSE, where only
     /// [`FilesClient::walk`] and [`FilesClient::snapshot`] work.
     pub fn root(&self) -> Option<BorrowedFd<'_>> {

@@ -29,8 +29,13 @@ use crate::{
     watched::watch,
 };
 
-/// Serves the supervisor until it closes its socket.
-pub(crate) async fn serve(fs: Rc<Fs>, control: OwnedFd) -> io::Result<()> {
+/// Serves the supervisor until it closes its socket. `greeting` is said again when it is asked
+/// for: a worker of the supervisor that follows one that crashed needs the mount's root too.
+pub(crate) async fn serve(
+    fs: Rc<Fs>,
+    control: OwnedFd,
+    greeting: impl Fn(&OwnedFd) -> io::Result<()>,
+) -> io::Result<()> {
     let control = watch(control)?;
     let mut byte = [0];
     loop {
@@ -51,7 +56,7 @@ pub(crate) async fn serve(fs: Rc<Fs>, control: OwnedFd) -> io::Result<()> {
                     }
                 });
             }
-            Ok((_, None)) => tracing::warn!("the supervisor sent a packet without a socket"),
+            Ok((_, None)) => greeting(control.get_ref())?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             // The supervisor died with packets unread on its side.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),

@@ -105,7 +105,8 @@ async fn run(
             (None, None, Welcome::Snapshots { reason })
         }
     };
-    welcome(&control, &first, root.as_ref()).map_err(local("greet the supervisor"))?;
+    let greeting = move |control: &OwnedFd| welcome(control, &first, root.as_ref());
+    greeting(&control).map_err(local("greet the supervisor"))?;
     let flags = fcntl_getfl(&control).map_err(|errno| local("set its socket up")(errno.into()))?;
     fcntl_setfl(&control, flags | OFlags::NONBLOCK)
         .map_err(|errno| local("set its socket up")(errno.into()))?;
@@ -118,7 +119,7 @@ async fn run(
     tokio::select! {
         result = agent.run(names, content) => Ok(result?),
         result = kernel => result.map_err(local("read from /dev/fuse")),
-        result = clients::serve(fs.clone(), control) => {
+        result = clients::serve(fs.clone(), control, greeting) => {
             result.map_err(local("read from the supervisor's socket"))
         }
         () = fs.sweep() => Ok(()),

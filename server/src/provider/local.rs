@@ -37,7 +37,10 @@ pub async fn start(target: &Target, pid: i32, session_key: &str, via: Via) -> Re
     // SAFETY: setsid(2) is async-signal-safe; it keeps the terminal's Ctrl-C from the agent,
     // which must outlive the program that it serves.
     unsafe {
-        command.pre_exec(|| rustix::process::setsid().map(|_| ()).map_err(Into::into));
+        command.pre_exec(|| {
+            rustix::process::setsid()?;
+            crate::session::signals::unblock()
+        });
     }
     let mut process =
         command.spawn().with_context(|| format!("could not start the agent {}", path.display()))?;

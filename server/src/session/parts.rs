@@ -27,6 +27,8 @@ const END_POLITELY: Duration = Duration::from_secs(3);
 pub struct Parts {
     pub target: Target,
     pub events: EventLog,
+    /// Notices that the user has seen.
+    pub said: std::collections::HashSet<String>,
     pub agent: AgentLink,
     pub agent_news_rx: mpsc::Receiver<AgentNews>,
     pub agent_process: Option<Child>,

@@ -12,6 +12,7 @@ use mirrord_protocol::codec;
 use tokio::process::{Child, Command};
 
 use super::role_process::{arrange, memory_file};
+use super::signals::unblock;
 use crate::roles::Role;
 
 /// The running program.
@@ -42,7 +43,10 @@ impl Program {
         launcher.arg(Role::Launch.argument()).arg(socket).args(command).env_remove("LD_PRELOAD");
         // SAFETY: `arrange` makes async-signal-safe calls only, on memory allocated before.
         unsafe {
-            launcher.pre_exec(move || arrange(&numbers));
+            launcher.pre_exec(move || {
+                unblock()?;
+                arrange(&numbers)
+            });
         }
         let child = launcher.spawn().context("could not start the launcher")?;
         Ok(Program { child, others: true })

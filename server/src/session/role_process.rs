@@ -29,6 +29,7 @@ pub fn start(role: Role, fds: &[BorrowedFd<'_>], options: &impl Serialize) -> Re
     unsafe {
         command.pre_exec(move || {
             rustix::process::setsid()?;
+            super::signals::unblock()?;
             arrange(&numbers)
         });
     }

@@ -4,6 +4,7 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result};
 use tokio::io::unix::AsyncFd;
@@ -25,14 +26,31 @@ pub struct Signal {
     pub from_terminal: bool,
 }
 
+/// The mask that we were started with, which is the program's too.
+static BEFORE: OnceLock<libc::sigset_t> = OnceLock::new();
+
 /// Blocks the signals in this thread and all that it starts. To be called while there is only
-/// one. Programs started by `std::process` begin with nothing blocked.
+/// one. A blocked signal stays blocked over fork and exec, hence [`unblock`] for what we start.
 pub fn block() -> Result<()> {
     let set = set();
-    // SAFETY: `set` is initialised; no old mask is asked for.
-    let result = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `set` is initialised; the old mask is written to memory of its size.
+    let result = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, before.as_mut_ptr()) };
     if result != 0 {
         return Err(io::Error::from_raw_os_error(result)).context("could not block signals");
+    }
+    // SAFETY: pthread_sigmask succeeded, so it wrote the old mask.
+    let _ = BEFORE.set(unsafe { before.assume_init() });
+    Ok(())
+}
+
+/// Gives a child, between fork and exec, the mask that we were started with. Async-signal-safe.
+pub fn unblock() -> io::Result<()> {
+    let Some(before) = BEFORE.get() else { return Ok(()) };
+    // SAFETY: `before` is a whole mask; no old one is asked for.
+    let result = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, std::ptr::null_mut()) };
+    if result != 0 {
+        return Err(io::Error::from_raw_os_error(result));
     }
     Ok(())
 }

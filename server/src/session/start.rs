@@ -81,6 +81,7 @@ pub async fn start(options: Options) -> Result<Parts> {
         &SupervisorOptions {
             has_files: true,
             report_all: events.is_wanted(),
+            folder: folder.path().to_owned(),
             hostname: config.config.hostname().then(|| facts.hostname.clone().into_bytes()),
             log,
         },
@@ -102,6 +103,7 @@ pub async fn start(options: Options) -> Result<Parts> {
     Ok(Parts {
         target,
         events,
+        said: std::collections::HashSet::new(),
         agent,
         agent_news_rx,
         agent_process: started.process,

@@ -17,6 +17,7 @@ mod numbers;
 mod open;
 mod pod;
 mod process;
+mod programs;
 mod request;
 #[cfg(target_arch = "x86_64")]
 mod request_x86_64;
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     facts: facts::Facts,
     written: written::Written,
     directories: directories::Directories,
+    programs: programs::Programs,
     /// Device number of the mount.
     device: Option<(u32, u32)>,
     /// What `/proc` shows in front of paths on the mount, when it is not detached.
@@ -117,14 +119,19 @@ impl Paths {
         let files = files
             .try_clone_to_owned()
             .map_err(SupervisorError::setup("keep the socket to the file server"))?;
-        if context.generation > 0 {
-            greeted_again(&files)?;
-        }
-        let client = FilesClient::from_fd(files)
+        let client = match context.generation {
+            0 => FilesClient::from_fd(files),
+            _ => FilesClient::again(files),
+        };
+        let client = client
             .map_err(std::io::Error::other)
             .map_err(SupervisorError::setup("reach the file server"))?;
         let events = Events::Session(context.session.clone());
+        let limits = client.limits().map(str::to_owned);
         let shared = Shared::new(rules, Box::new(client), events)?;
+        if let Some(limits) = limits {
+            shared.notice(format!("the pod's files are shown without a mount: {limits}"));
+        }
         if let Some((major, minor)) = shared.device {
             context.set_mount_device(libc::makedev(major, minor));
         }
@@ -133,24 +140,6 @@ impl Paths {
             hostname,
         })
     }
-}
-
-/// The file server greets once, and that greeting went to the worker before us. Until it greets
-/// a successor too, an error is better than programs that wait for ever.
-fn greeted_again(files: &OwnedFd) -> Result<(), SupervisorError> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let second = Timespec {
-        tv_sec: 1,
-        tv_nsec: 0,
-    };
-    let ready = poll(&mut [PollFd::new(files, PollFlags::IN)], Some(&second))
-        .map_err(SupervisorError::setup("wait for the file server"))?;
-    if ready == 0 {
-        let source = std::io::Error::from(std::io::ErrorKind::TimedOut);
-        let action = "get the pod's files from the file server again; start the session anew";
-        return Err(SupervisorError::Setup { action, source });
-    }
-    Ok(())
 }
 
 impl Shared {
@@ -189,6 +178,7 @@ impl Shared {
             facts: facts::Facts::default(),
             written: written::Written::default(),
             directories: directories::Directories::default(),
+            programs: programs::Programs::default(),
             device,
             mount_point,
             local_root,
@@ -301,6 +291,7 @@ impl Handler for Paths {
     fn process_ended(&self, tgid: i32) {
         if let Some(shared) = &self.shared {
             shared.directories.forget(tgid);
+            shared.programs.forget(tgid);
         }
     }
 }

@@ -103,6 +103,10 @@ impl Shared {
                 self.report(tracee, request, &name, None);
                 Target::Local(self.own_process(tracee, name))
             }
+            Found::Elsewhere { name, .. } if self.is_own_program(tracee, &name) => {
+                self.report(tracee, request, &name, None);
+                Target::Kernel
+            }
             Found::Elsewhere { name, raw } => self.ruled(tracee, request, &name, raw),
         };
         // From a folder on the mount the kernel finds its way alone, and some things only it can
@@ -116,6 +120,11 @@ impl Shared {
             return Ok(Target::Kernel);
         }
         Ok(target)
+    }
+
+    /// Whether a name is that of the program (or script) that the caller executes.
+    fn is_own_program(&self, tracee: &Tracee, name: &[u8]) -> bool {
+        tracee.tgid().is_ok_and(|tgid| self.programs.is(tgid, name))
     }
 
     /// What the rule makes of a path that is not simply local.
@@ -279,6 +288,9 @@ impl Shared {
         let (place, rule) = match ruled {
             Some((side, rule)) => (side, rule.to_string()),
             None if is_own_process(path) => (Side::Local, "the calling process".to_owned()),
+            None if self.is_own_program(tracee, path) => {
+                (Side::Local, "the program itself, which runs on this machine".to_owned())
+            }
             None if !mirrord_rules::is_plain(name_of(path)) => {
                 (Side::Local, "relative to a local folder".to_owned())
             }

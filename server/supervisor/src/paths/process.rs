@@ -9,7 +9,7 @@ use super::{
     sys::{self, Errno},
 };
 use crate::{
-    call::{Call, Cancelled, Outcome, Plan},
+    call::{Call, Cancelled, Outcome, Plan, Value},
     tracee::Tracee,
 };
 
@@ -41,7 +41,8 @@ impl Job {
         }
     }
 
-    /// The kernel can only execute what it can open by a name of this machine.
+    /// The kernel can only execute what it can open by a name of this machine: a program that is
+    /// here runs, whatever the rules say of its name.
     pub(crate) fn execute(&self, cancelled: &Cancelled) -> Errno<Outcome> {
         let path = String::from_utf8_lossy(self.path()?).into_owned();
         if let Target::Local(_) = self.target {
@@ -50,6 +51,11 @@ impl Job {
                  it; give its absolute path"
             ));
             return Err(libc::EACCES);
+        }
+        let here = self.path()?;
+        if rustix::fs::access(here, rustix::fs::Access::EXEC_OK).is_ok() {
+            self.shared.programs.executes(self.tgid, here);
+            return Ok(Outcome { value: Value::Continue, ..Outcome::default() });
         }
         let walked = self.walk(cancelled, Want::Attr)?;
         walked.found.as_ref().map_err(|errno| *errno)?;
