@@ -14,10 +14,7 @@ use crate::source::{FsMode, HttpFiltered, IncomingSource, RuleSource};
 /// Compiles rules to a block for [`crate::Rules::from_bytes`]. The first thing that is wrong is
 /// the error; [`check`] tells all.
 pub fn compile(source: &RuleSource) -> Result<Vec<u8>, CompileError> {
-    let mut compiler = Compiler {
-        writer: Writer::new(),
-        errors: Vec::new(),
-    };
+    let mut compiler = Compiler::new(true);
     compiler.all(source);
     match compiler.errors.into_iter().next() {
         Some(error) => Err(error),
@@ -27,10 +24,7 @@ pub fn compile(source: &RuleSource) -> Result<Vec<u8>, CompileError> {
 
 /// Everything that is wrong with the patterns and filters of a source.
 pub fn check(source: &RuleSource) -> Vec<CompileError> {
-    let mut compiler = Compiler {
-        writer: Writer::new(),
-        errors: Vec::new(),
-    };
+    let mut compiler = Compiler::new(false);
     compiler.all(source);
     compiler.errors
 }
@@ -38,6 +32,8 @@ pub fn check(source: &RuleSource) -> Vec<CompileError> {
 struct Compiler {
     writer: Writer,
     errors: Vec<CompileError>,
+    /// With the default lists; only checking the user's is quicker without.
+    defaults: bool,
 }
 
 /// A pattern with what is needed to show an error about it.
@@ -49,6 +45,14 @@ struct Item {
 }
 
 impl Compiler {
+    fn new(defaults: bool) -> Self {
+        Compiler {
+            writer: Writer::new(),
+            errors: Vec::new(),
+            defaults,
+        }
+    }
+
     fn all(&mut self, source: &RuleSource) {
         let flags = self.outgoing(source) | self.dns(source) | self.incoming(&source.incoming);
         self.paths(source);
@@ -98,7 +102,12 @@ impl Compiler {
             }
         }
         let own = items.len();
-        for (says, text) in defaults::rules(source) {
+        let defaults = if self.defaults {
+            defaults::rules(source)
+        } else {
+            Vec::new()
+        };
+        for (says, text) in defaults {
             let (says, shown) = match says {
                 Default::NotFound => (Says::NotFound, "fs.not_found"),
                 Default::ReadOnly => (Says::ReadOnly, "fs.read_only"),

@@ -8,7 +8,7 @@ pub mod outgoing;
 pub mod target;
 
 use crate::group::{Shorthand, Status, group};
-use crate::reader::Many;
+use crate::kinds::Many;
 use crate::unserved::{self, Shape};
 
 const CLUSTER: Status = Status::NotYet("Kubernetes targets come later");

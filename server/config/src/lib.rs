@@ -12,6 +12,7 @@ mod check;
 pub mod config;
 pub mod environment;
 pub mod group;
+pub mod kinds;
 mod load;
 mod parse;
 pub mod problem;

@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::toggle;
 use crate::group::{Shorthand, group};
-use crate::reader::{Many, Pairs, Reader};
+use crate::kinds::{Many, Pairs};
+use crate::reader::Reader;
 use crate::setting::Setting;
 use crate::tree::Node;
 

@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::toggle;
 use crate::group::{Shorthand, Status, group, words};
-use crate::reader::{Kind, Many, Pairs, Reader};
+use crate::kinds::{Many, Pairs};
+use crate::reader::{Kind, Reader};
 use crate::setting::Setting;
 use crate::tree::{Node, Value};
 use crate::unserved::Shape;

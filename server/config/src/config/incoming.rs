@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::toggle;
 use crate::group::{Shorthand, Status, group, words};
-use crate::reader::{Given, Kind, Many, PortPairs, Reader};
+use crate::kinds::{Given, Many, PortPairs};
+use crate::reader::{Kind, Reader};
 use crate::setting::{Origin, Setting};
 use crate::tree::{Node, Value};
 use crate::unserved::Shape;

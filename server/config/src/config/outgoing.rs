@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 
 use super::toggle;
 use crate::group::{Shorthand, group, unknown_name};
-use crate::reader::{Kind, Many, Reader};
+use crate::kinds::Many;
+use crate::reader::{Kind, Reader};
 use crate::setting::{Origin, Setting};
 use crate::tree::{Node, Value};
 
