@@ -89,6 +89,7 @@ pub fn load_in(
         surroundings
             .env
             .get("MIRRORD_CONFIG_FILE")
+            .filter(|file| !file.is_empty())
             .map(PathBuf::from)
     });
     let (file, mut warnings) = match named {
@@ -214,11 +215,11 @@ fn read_text(
                 file: file.clone(),
                 span,
             });
-            one(
-                format!("{}: {}", path.display(), error.message),
-                place,
-                None,
-            )
+            let message = match &place {
+                Some(_) => error.message,
+                None => format!("{}: {}", path.display(), error.message),
+            };
+            one(message, place, None)
         })?;
         if !rendered.is_traceable() {
             let path = PathBuf::from(format!("{} (rendered)", path.display()));

@@ -90,46 +90,78 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
+/// `file:line:column: error: …` (the form that editors and terminals turn into links), then the line
+/// itself with the part underlined, then the help.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
+        if let Some(place) = &self.place {
+            write!(f, "{place}: ")?;
+        }
         write!(f, "{severity}: {}", self.message)?;
         let mut margin = String::new();
         if let Some(place) = &self.place {
-            let Position { line, column } = place.start();
-            let number = line.to_string();
+            let number = place.start().line.to_string();
             margin = " ".repeat(number.len());
-            let text = place.file.text.lines().nth(line - 1).unwrap_or("");
-            // Only what is on this line can be underlined.
-            let spanned = place.file.text.get(place.span.clone()).unwrap_or("");
-            let rest = text.chars().count().saturating_sub(column - 1);
-            let width = spanned
-                .lines()
-                .next()
-                .unwrap_or("")
-                .chars()
-                .count()
-                .min(rest)
-                .max(1);
-            // Tabs keep their width under the line they stand in.
-            let indent: String = text
-                .chars()
-                .take(column - 1)
-                .map(|character| if character == '\t' { '\t' } else { ' ' })
-                .collect();
-            write!(
-                f,
-                "\n{margin}--> {place}\n{margin} |\n{number} | {text}\n{margin} | {indent}{}",
-                "^".repeat(width)
-            )?;
+            let Excerpt { text, underline } = Excerpt::of(place);
+            write!(f, "\n{margin} |\n{number} | {text}\n{margin} | {underline}")?;
         }
         if let Some(help) = &self.help {
             write!(f, "\n{margin} = help: {help}")?;
         }
         Ok(())
+    }
+}
+
+/// The line that a place begins in, and what goes under it.
+struct Excerpt {
+    text: String,
+    underline: String,
+}
+
+/// Longer lines (a configuration in one line) are cut around the place.
+const LONGEST_LINE: usize = 160;
+/// Characters kept in front of the place then.
+const KEPT_BEFORE: usize = 60;
+
+impl Excerpt {
+    fn of(place: &Place) -> Self {
+        let Position { line, column } = place.start();
+        let text = place.file.text.lines().nth(line - 1).unwrap_or("");
+        let mut characters: Vec<char> = text.chars().collect();
+        let mut before = (column - 1).min(characters.len());
+        // Only what is on this line can be underlined.
+        let spanned = place.file.text.get(place.span.clone()).unwrap_or("");
+        let spanned = spanned.lines().next().unwrap_or("").chars().count();
+        let mut width = spanned.min(characters.len() - before).max(1);
+        if characters.len() > LONGEST_LINE {
+            let start = before.saturating_sub(KEPT_BEFORE);
+            let end = (start + LONGEST_LINE).min(characters.len());
+            let (cut_before, cut_after) = (start > 0, end < characters.len());
+            characters = characters[start..end].to_vec();
+            before -= start;
+            width = width.min(characters.len().saturating_sub(before)).max(1);
+            if cut_before {
+                characters.insert(0, '…');
+                before += 1;
+            }
+            if cut_after {
+                characters.push('…');
+            }
+        }
+        // Tabs keep their width under the line they stand in.
+        let mut underline: String = characters[..before]
+            .iter()
+            .map(|character| if *character == '\t' { '\t' } else { ' ' })
+            .collect();
+        underline.push_str(&"^".repeat(width));
+        Excerpt {
+            text: characters.into_iter().collect(),
+            underline,
+        }
     }
 }
 
@@ -148,3 +180,47 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl std::error::Error for ConfigErrors {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(text: &str, span: Range<usize>) -> String {
+        let file = Arc::new(SourceFile {
+            path: "a.json".into(),
+            text: text.to_owned(),
+        });
+        let problem = Problem {
+            severity: Severity::Error,
+            message: "no".to_owned(),
+            place: Some(Place { file, span }),
+            help: None,
+        };
+        problem.to_string()
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_place() {
+        let text = format!("{}x{}", "a".repeat(500), "b".repeat(500));
+        let shown = shown(&text, 500..501);
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0], "a.json:1:501: error: no");
+        assert!(lines[2].starts_with("1 | …aaa") && lines[2].ends_with("bbb…"));
+        assert!(lines[2].chars().count() < 170, "{shown}");
+        let at = lines[3].chars().position(|character| character == '^');
+        assert_eq!(lines[2].chars().nth(at.unwrap()), Some('x'));
+    }
+
+    #[test]
+    fn places_at_the_very_end_and_in_empty_texts_are_shown() {
+        assert_eq!(shown("", 0..0), "a.json:1:1: error: no\n  |\n1 | \n  | ^");
+        assert_eq!(
+            shown("a\n", 2..2),
+            "a.json:2:1: error: no\n  |\n2 | \n  | ^"
+        );
+        assert_eq!(
+            shown("\tä\r\n", 1..9),
+            "a.json:1:2: error: no\n  |\n1 | \tä\n  | \t^"
+        );
+    }
+}

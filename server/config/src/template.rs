@@ -136,10 +136,10 @@ fn stretches(text: &str) -> Vec<Stretch> {
     while at < text.len() {
         let open = text[at..].find('{').map(|brace| at + brace);
         let tag = open.and_then(|open| {
-            let close = match text[open..].get(..2)? {
-                "{{" => "}}",
-                "{%" => "%}",
-                "{#" => "#}",
+            let close = match text.as_bytes().get(open + 1) {
+                Some(b'{') => "}}",
+                Some(b'%') => "%}",
+                Some(b'#') => "#}",
                 _ => return Some((open, None)),
             };
             Some((open, text[open..].find(close).map(|end| open + end + 2)))
@@ -243,10 +243,10 @@ fn run(
     let result = tera
         .add_raw_template("configuration", marked)
         .and_then(|()| tera.render("configuration", &context));
-    result.map_err(|error| explain(&error, source))
+    result.map_err(|error| explain(&error, marked, source))
 }
 
-fn explain(error: &tera::Error, source: &str) -> TemplateError {
+fn explain(error: &tera::Error, marked: &str, source: &str) -> TemplateError {
     let mut causes = Vec::new();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
@@ -255,6 +255,12 @@ fn explain(error: &tera::Error, source: &str) -> TemplateError {
     }
     // The outer messages only say that rendering failed; the last says why.
     let last = causes.last().map_or("", String::as_str);
+    if let Some((at, why)) = syntax_error(last, marked) {
+        return TemplateError {
+            message: format!("the template cannot be rendered: {why}"),
+            span: Some(at..at),
+        };
+    }
     let message = last.replace(" while rendering 'configuration'", "");
     let named = message.split('`').nth(1).filter(|name| !name.is_empty());
     let span = stretches(source)
@@ -266,6 +272,34 @@ fn explain(error: &tera::Error, source: &str) -> TemplateError {
         message: format!("the template cannot be rendered: {}", message.trim()),
         span,
     }
+}
+
+/// Takes Tera's report of a syntax error apart, which shows the marked text over several lines:
+/// ` --> LINE:COLUMN`, an excerpt, and at last ` = REASON`. The place is one of the source.
+fn syntax_error(report: &str, marked: &str) -> Option<(usize, String)> {
+    let mut lines = report.lines();
+    let place = lines.find_map(|line| line.trim_start().strip_prefix("--> "))?;
+    let (line, column) = place.trim().split_once(':')?;
+    let (line, column): (usize, usize) = (line.parse().ok()?, column.parse().ok()?);
+    let why = lines.find_map(|line| line.trim_start().strip_prefix("= "))?;
+
+    let (mut at, mut in_mark) = (0, false);
+    let (mut at_line, mut at_column) = (1, 1);
+    for character in marked.chars() {
+        if (at_line, at_column) >= (line, column) && !in_mark && character != MARK.0 {
+            break;
+        }
+        (at_line, at_column) = match character {
+            '\n' => (at_line + 1, 1),
+            _ => (at_line, at_column + 1),
+        };
+        in_mark |= character == MARK.0;
+        if !in_mark {
+            at += character.len_utf8();
+        }
+        in_mark &= character != MARK.1;
+    }
+    Some((at, why.to_owned()))
 }
 
 #[cfg(test)]
@@ -328,6 +362,34 @@ mod tests {
         let rendered = render("[ {%- if true %} 1 {%- endif %} ]", &[], &env()).unwrap();
         assert_eq!(rendered.text, "[ 1 ]");
         assert!(!rendered.is_traceable());
+    }
+
+    #[test]
+    fn a_brace_before_any_letter_does_not_hide_what_follows() {
+        let source = "{ä: 1}\n{€{{ key }}: true}{";
+        let rendered = render(source, &variables(), &env()).unwrap();
+        assert_eq!(rendered.text, "{ä: 1}\n{€k1: true}{");
+        let at = rendered.text.find("true").unwrap();
+        let (span, made) = rendered.source(&(at..at + 4)).unwrap();
+        assert_eq!((&source[span], made), ("true", false));
+    }
+
+    #[test]
+    fn tags_that_are_not_tags_are_pointed_at() {
+        for (source, at) in [
+            ("{\"ä\": \"{{ key }}\"}\n{% if %}", "{% if %}"),
+            ("x {% if true %}{{ key }} {% endfi %}", "{% endfi %}"),
+            ("{ {%- if true %} {% endfi %}", "{% endfi %}"),
+        ] {
+            let error = render(source, &variables(), &env()).unwrap_err();
+            let span = error.span.clone().unwrap_or_else(|| panic!("{error:?}"));
+            let begin = source.find(at).unwrap();
+            assert!(
+                (begin..begin + at.len()).contains(&span.start),
+                "{source}: {error:?}"
+            );
+            assert!(!error.message.contains(['\n', MARK.0]), "{error:?}");
+        }
     }
 
     #[test]

@@ -429,7 +429,7 @@ fn variables_of_a_file_are_merged_and_a_bad_file_is_an_error() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("vars.env") && error.contains("--> a.json:1:"),
+        error.contains("vars.env") && error.contains("a.json:1:"),
         "{error}"
     );
 }
