@@ -87,7 +87,8 @@ pub fn run(role: Role, arguments: Vec<OsString>) -> i32 {
     match result {
         Ok(()) => 0,
         Err(error) => {
-            eprintln!("mirrord-server {}: {error:#}", role.argument());
+            // The user hears of it from the session and the supervisor, who know what it means.
+            tracing::warn!("the role {} ended: {error}", role.argument());
             1
         }
     }

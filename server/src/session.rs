@@ -110,7 +110,8 @@ async fn serve(parts: &mut Parts) -> Result<i32> {
                 }
             }
             ended = parts.files_process.wait() => {
-                return Err(fatal::role_ended(parts, "file server", ended?).await);
+                let status = ended?;
+                return Err(fatal::file_server_ended(parts, status).await);
             }
         }
     }

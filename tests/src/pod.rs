@@ -62,14 +62,30 @@ impl Drop for Pod {
         let down = self.sandboxes.down(&self.sandbox.info().name);
         if !std::thread::panicking() {
             down.expect("the sandbox goes down");
-            let left: Vec<_> = std::fs::read_dir(self.runtime.path().join("mirrord"))
-                .expect("readable")
-                .flatten()
-                .map(|entry| entry.file_name())
-                .filter(|name| name != "sandboxes")
-                .collect();
+            let mut left = self.left();
+            // A session that was killed is cleaned up by its supervisor, which first gives the
+            // program time to end.
+            for _ in 0..250 {
+                if left.is_empty() {
+                    break;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                left = self.left();
+            }
             assert!(left.is_empty(), "left in the runtime folder: {left:?}");
         }
+    }
+}
+
+impl Pod {
+    /// What is in the runtime folder beside the sandbox.
+    fn left(&self) -> Vec<std::ffi::OsString> {
+        std::fs::read_dir(self.runtime.path().join("mirrord"))
+            .expect("readable")
+            .flatten()
+            .map(|entry| entry.file_name())
+            .filter(|name| name != "sandboxes")
+            .collect()
     }
 }
 

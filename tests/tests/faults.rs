@@ -112,7 +112,7 @@ fn session_killed() {
 fn supervisor_worker_killed_goes_unnoticed() {
     let pod = Pod::up("worker-killed");
     let script = "for i in 1 2 3 4 5 6 7 8; do cat /data/hello.txt || exit 1; sleep 0.2; \
-                  [ $i = 1 ] && echo listening; done";
+                  [ $i = 1 ] && echo listening; done; exit 0";
     let mut command = run::exec(&pod, &[], &["/bin/sh", "-c", script]);
     let (running, _) = Running::start(&mut command, "listening");
     let supervisors = processes(&pod, "@supervisor");

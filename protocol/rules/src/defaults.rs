@@ -23,7 +23,16 @@ const NOT_FOUND_IN_HOME: &[&str] = &[r"\.config/gcloud", r"\.kube", r"\.azure"];
 
 /// Read from the pod even though `/etc` is local: name resolution, and the authorities that the
 /// pod trusts.
-const RESOLVER_FILES: &[&str] = &[r"^/etc/resolv.conf$", r"^/etc/hosts$"];
+///
+/// Ours beyond mirrord's: libc's own settings of how names are resolved (host.conf(5),
+/// nsswitch.conf(5), gai.conf(5)), without which `localhost` alone resolves otherwise than there.
+const RESOLVER_FILES: &[&str] = &[
+    r"^/etc/resolv.conf$",
+    r"^/etc/hosts$",
+    r"^/etc/host.conf$",
+    r"^/etc/nsswitch.conf$",
+    r"^/etc/gai.conf$",
+];
 const OTHER_REMOTE_FILES: &[&str] = &[r"^/etc/hostname$", r"^/etc/ssl/certs(/|$)"];
 
 /// Where administrators put links to elsewhere; must come before `/usr`.

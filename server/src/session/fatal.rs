@@ -1,6 +1,7 @@
 //! What the user is told when a session cannot go on.
 
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use mirrord_protocol::event::EventKind;
@@ -8,7 +9,11 @@ use mirrord_protocol::local::ToSupervisor;
 use tokio::process::Child;
 
 use super::END_POLITELY;
+use super::agent_link::AgentNews;
 use super::parts::Parts;
+
+/// Links of one agent that broke together are heard of within this time.
+const TOGETHER: Duration = Duration::from_millis(500);
 
 /// The agent is gone: the program is ended, with the reason.
 pub async fn agent_gone(parts: &mut Parts, reason: &str) -> anyhow::Error {
@@ -16,9 +21,13 @@ pub async fn agent_gone(parts: &mut Parts, reason: &str) -> anyhow::Error {
     end_program(parts, &format!("the pod is out of reach: {reason}")).await
 }
 
-/// One of our processes ended before the session did.
-pub async fn role_ended(parts: &mut Parts, role: &str, status: ExitStatus) -> anyhow::Error {
-    end_program(parts, &format!("the session's {role} ended ({status})")).await
+/// The file server ended before the session did: because the agent did, or by itself.
+pub async fn file_server_ended(parts: &mut Parts, status: ExitStatus) -> anyhow::Error {
+    let news = tokio::time::timeout(TOGETHER, parts.agent_news_rx.recv()).await;
+    if let Ok(Some(AgentNews::Closed { reason })) = news {
+        return agent_gone(parts, &reason).await;
+    }
+    end_program(parts, &format!("the session's file server ended ({status})")).await
 }
 
 /// The supervisor is gone, and with it everything that it supervised.
