@@ -134,10 +134,8 @@ impl Checks {
                 None => {}
             }
         }
-        if let Some((name, origin)) = filter.first()
-            && incoming.mode.value.0 == IncomingMode::Steal
-        {
-            let not_yet = HttpFilterConfig::not_yet();
+        let not_yet = HttpFilterConfig::not_yet(incoming.mode.value.0);
+        if let (Some((name, origin)), Some(not_yet)) = (filter.first(), not_yet) {
             let message = format!("feature.network.incoming.http_filter.{name}: {not_yet}");
             self.warning(origin, &message);
         }

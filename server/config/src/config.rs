@@ -41,23 +41,23 @@ group! {
         }
         unserved {
             /// How the agent is started in a cluster.
-            "agent": unserved::AGENT, CLUSTER;
+            "agent": unserved::AGENT, CLUSTER, env &["MIRRORD_AGENT_CLEAN_IPTABLES_ON_START", "MIRRORD_AGENT_COMMUNICATION_TIMEOUT", "MIRRORD_AGENT_EXCLUDE_FROM_MESH", "MIRRORD_AGENT_EXTERNAL_IP_FIX", "MIRRORD_AGENT_HTTP_DETECTION_TIMEOUT", "MIRRORD_AGENT_IMAGE", "MIRRORD_AGENT_IMAGE_PULL_POLICY", "MIRRORD_AGENT_IMAGE_REGISTRY", "MIRRORD_AGENT_IMAGE_TAG", "MIRRORD_AGENT_JSON_LOG", "MIRRORD_AGENT_NAMESPACE", "MIRRORD_AGENT_RUST_LOG", "MIRRORD_AGENT_STARTUP_TIMEOUT", "MIRRORD_AGENT_STEALER_FLUSH_CONNECTIONS", "MIRRORD_AGENT_TTL", "MIRRORD_EPHEMERAL_CONTAINER"];
             /// Accept a cluster's certificate without checking it.
-            "accept_invalid_certificates": Shape::Bool, CLUSTER;
+            "accept_invalid_certificates": Shape::Bool, CLUSTER, env &["MIRRORD_ACCEPT_INVALID_CERTIFICATES"];
             /// Path of the kubeconfig file.
-            "kubeconfig": Shape::Text, CLUSTER;
+            "kubeconfig": Shape::Text, CLUSTER, env &["MIRRORD_KUBECONFIG"];
             /// Context of the kubeconfig file.
-            "kube_context": Shape::Text, CLUSTER;
+            "kube_context": Shape::Text, CLUSTER, env &["MIRRORD_KUBE_CONTEXT"];
             /// A profile stored in the cluster that changes this configuration.
             "profile": Shape::Text, CLUSTER;
             /// Use HTTP proxies from the environment for the cluster's API.
-            "use_proxy": Shape::Bool, CLUSTER;
+            "use_proxy": Shape::Bool, CLUSTER, env &["MIRRORD_PROXY"];
             /// Try again to start the agent.
             "startup_retry": unserved::STARTUP_RETRY, CLUSTER;
             /// Use mirrord's operator.
-            "operator": Shape::Bool, Status::Operator("sessions here need no operator");
+            "operator": Shape::Bool, Status::Operator("sessions here need no operator"), env &["MIRRORD_OPERATOR_ENABLE"];
             /// Sessions over several clusters.
-            "multi_cluster": Shape::Bool, Status::Operator("it plans sessions over clusters");
+            "multi_cluster": Shape::Bool, Status::Operator("it plans sessions over clusters"), env &["MIRRORD_MULTI_CLUSTER"];
             /// Settings for runs in continuous integration.
             "ci": Shape::Keys(&[("output_dir", Shape::Text)]),
                 Status::Operator("it starts sessions for continuous integration");
@@ -70,13 +70,13 @@ group! {
             /// mirrord's own proxy process.
             "internal_proxy": unserved::INTERNAL_PROXY, OURS;
             /// mirrord's local API of sessions.
-            "api": Shape::Bool, Status::NotNeeded("editors speak to our own server");
+            "api": Shape::Bool, Status::NotNeeded("editors speak to our own server"), env &["MIRRORD_API"];
             /// Report use to the makers of mirrord.
-            "telemetry": Shape::Bool, Status::NotNeeded("nothing is ever reported to anyone");
+            "telemetry": Shape::Bool, Status::NotNeeded("nothing is ever reported to anyone"), env &["MIRRORD_TELEMETRY"];
             /// Binaries to patch.
             "sip_binaries": Shape::Texts, MACOS;
             /// Binaries not to patch.
-            "skip_sip": Shape::Texts, MACOS;
+            "skip_sip": Shape::Texts, MACOS, env &["MIRRORD_SKIP_SIP"];
             /// Switches of mirrord that may change.
             "experimental": unserved::EXPERIMENTAL,
                 Status::NotNeeded("these switches change how mirrord's own interception works");
@@ -113,7 +113,7 @@ group! {
             /// Own branches of the target's databases.
             "db_branches": Shape::Any, Status::Operator("it copies databases");
             /// Preview environments.
-            "preview": unserved::PREVIEW, Status::Operator("it runs previews in the cluster");
+            "preview": unserved::PREVIEW, Status::Operator("it runs previews in the cluster"), env &["MIRRORD_PREVIEW_CREATION_TIMEOUT_SECS", "MIRRORD_PREVIEW_IDLE_SLEEP_AFTER_SECS", "MIRRORD_PREVIEW_IDLE_WAKE_TIMEOUT_SECS", "MIRRORD_PREVIEW_IMAGE", "MIRRORD_PREVIEW_REPLICAS", "MIRRORD_PREVIEW_START_IDLE", "MIRRORD_PREVIEW_TTL_MINS", "MIRRORD_PREVIEW_TTL_SECS"];
         }
     }
 }

@@ -183,7 +183,7 @@ macro_rules! group {
             )* } )?
             $( unserved { $(
                 $(#[doc = $udoc:literal])*
-                $ukey:literal : $shape:expr , $status:expr ;
+                $ukey:literal : $shape:expr , $status:expr $(, env $uenv:expr)? ;
             )* } )?
         }
     ) => {
@@ -234,7 +234,7 @@ macro_rules! group {
                         doc: concat!($($udoc, "\n"),*),
                         schema: $shape.schema(),
                         default: serde_json::Value::Null,
-                        env: &[],
+                        env: $crate::group::names(&[$($uenv)?]),
                         status: $status,
                         children: None,
                     });
@@ -272,6 +272,7 @@ macro_rules! group {
                     $crate::group::Group::read_env(&mut self.$gfield, reader);
                     reader.path.pop();
                 )*)?
+                $($($( reader.unserved_env($ukey, $uenv, $status); )?)*)?
                 let _ = reader;
             }
         }

@@ -10,6 +10,7 @@
 
 mod check;
 pub mod config;
+mod env_file;
 pub mod environment;
 pub mod group;
 pub mod kinds;
@@ -23,8 +24,6 @@ pub mod setting;
 mod template;
 pub mod tree;
 pub mod unserved;
-
-use std::path::Path;
 
 pub use config::Config;
 pub use load::{Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in};
@@ -107,17 +106,7 @@ impl Config {
         remote: &[(Bytes, Bytes)],
     ) -> Result<Merged, ConfigErrors> {
         let env = &self.feature.env;
-        let file = match &env.env_file.value {
-            None => Vec::new(),
-            Some(file) => read_env_file(Path::new(file)).map_err(|why| {
-                ConfigErrors(vec![Problem {
-                    severity: Severity::Error,
-                    message: format!("feature.env.env_file: could not read {file}: {why}"),
-                    place: env.env_file.origin.place().cloned(),
-                    help: Some("write one `NAME=value` a line".to_owned()),
-                }])
-            })?,
-        };
+        let file = env_file::read(&env.env_file).map_err(|problem| ConfigErrors(vec![problem]))?;
         let magic: &[(&str, &str)] = if self.feature.magic.aws.value {
             &[("AWS_PROFILE", "magic.aws")]
         } else {
@@ -125,8 +114,4 @@ impl Config {
         };
         Ok(environment::merge(local, remote, &file, env, magic))
     }
-}
-
-fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, dotenvy::Error> {
-    dotenvy::from_path_iter(path)?.collect()
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::check::check;
 use crate::config::Config;
 use crate::config::incoming::{IncomingMode, Mode};
+use crate::env_file;
 use crate::group::Group;
 use crate::parse::{Format, parse};
 use crate::problem::{ConfigErrors, Place, Problem, Severity, SourceFile};
@@ -100,7 +101,15 @@ pub fn load_in(
     let text = source
         .as_ref()
         .map(|source| (source.path.as_path(), source.text.as_str()));
-    let (config, more) = from_text(text, flags, surroundings)?;
+    let (mut config, mut problems) = assemble(text, flags, surroundings)?;
+    let env_file = &mut config.feature.env.env_file;
+    if let Some(file) = &mut env_file.value
+        && let Some(whole) = folder.join(&*file).to_str()
+    {
+        *file = whole.to_owned();
+    }
+    problems.extend(env_file::read(env_file).err());
+    let (config, more) = settle(config, problems)?;
     warnings.extend(more);
     Ok(LoadedConfig {
         config,
@@ -157,6 +166,16 @@ pub fn from_text(
     flags: &Flags,
     surroundings: &Surroundings<'_>,
 ) -> Result<(Config, Vec<Problem>), ConfigErrors> {
+    let (config, problems) = assemble(text, flags, surroundings)?;
+    settle(config, problems)
+}
+
+/// The configuration as far as it can be read, and everything wrong with it.
+fn assemble(
+    text: Option<(&Path, &str)>,
+    flags: &Flags,
+    surroundings: &Surroundings<'_>,
+) -> Result<(Config, Vec<Problem>), ConfigErrors> {
     let mut reader = Reader {
         env: surroundings.env.clone(),
         source: None,
@@ -174,6 +193,14 @@ pub fn from_text(
 
     let mut problems = std::mem::take(&mut reader.problems);
     problems.extend(check(&config));
+    Ok((config, problems))
+}
+
+/// The configuration with its warnings, or all that is wrong when there is an error.
+fn settle(
+    config: Config,
+    mut problems: Vec<Problem>,
+) -> Result<(Config, Vec<Problem>), ConfigErrors> {
     // In the order of the file; what has no place there comes last.
     problems.sort_by_key(|problem| {
         problem

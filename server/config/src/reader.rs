@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::group::Status;
 use crate::problem::{Place, Problem, Severity, SourceFile};
 use crate::setting::{Origin, Setting};
 use crate::template::Rendered;
@@ -127,6 +128,30 @@ impl Reader {
                 }),
             }
             return;
+        }
+    }
+}
+
+impl Reader {
+    /// Warns about variables that ask for something that is not served.
+    pub(crate) fn unserved_env(&mut self, key: &str, names: &[&'static str], status: Status) {
+        for name in names {
+            let asks = self
+                .env
+                .get(*name)
+                .is_some_and(|text| !matches!(text.as_str(), "" | "false"));
+            if let (true, Some(sentence)) = (asks, status.sentence()) {
+                let message = format!(
+                    "environment variable {name} (for {}): {sentence}",
+                    self.name(key)
+                );
+                self.problems.push(Problem {
+                    severity: Severity::Warning,
+                    message,
+                    place: None,
+                    help: None,
+                });
+            }
         }
     }
 }

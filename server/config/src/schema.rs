@@ -34,7 +34,8 @@ pub fn hover(path: &[&str]) -> Option<String> {
     if !key.default.is_null() {
         text.push_str(&format!("\n\nDefault: `{}`", key.default));
     }
-    if let [name, ..] = key.env {
+    // An unserved key has the variables of all keys below it.
+    if let ([name, ..], Status::Served) = (key.env, key.status) {
         text.push_str(&format!("\n\nEnvironment: `{name}`"));
     }
     if let Some(sentence) = key.status.sentence() {

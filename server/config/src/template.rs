@@ -135,14 +135,14 @@ fn stretches(text: &str) -> Vec<Stretch> {
     let mut at = 0;
     while at < text.len() {
         let open = text[at..].find('{').map(|brace| at + brace);
-        let tag = open.and_then(|open| {
+        let tag = open.map(|open| {
             let close = match text.as_bytes().get(open + 1) {
                 Some(b'{') => "}}",
                 Some(b'%') => "%}",
                 Some(b'#') => "#}",
-                _ => return Some((open, None)),
+                _ => return (open, None),
             };
-            Some((open, text[open..].find(close).map(|end| open + end + 2)))
+            (open, text[open..].find(close).map(|end| open + end + 2))
         });
         let (plain_end, tag) = match tag {
             None => (text.len(), None),
@@ -255,7 +255,7 @@ fn explain(error: &tera::Error, marked: &str, source: &str) -> TemplateError {
     }
     // The outer messages only say that rendering failed; the last says why.
     let last = causes.last().map_or("", String::as_str);
-    if let Some((at, why)) = syntax_error(last, marked) {
+    if let Some((at, why)) = syntax_error(last, marked, marked != source) {
         return TemplateError {
             message: format!("the template cannot be rendered: {why}"),
             span: Some(at..at),
@@ -276,7 +276,7 @@ fn explain(error: &tera::Error, marked: &str, source: &str) -> TemplateError {
 
 /// Takes Tera's report of a syntax error apart, which shows the marked text over several lines:
 /// ` --> LINE:COLUMN`, an excerpt, and at last ` = REASON`. The place is one of the source.
-fn syntax_error(report: &str, marked: &str) -> Option<(usize, String)> {
+fn syntax_error(report: &str, marked: &str, has_marks: bool) -> Option<(usize, String)> {
     let mut lines = report.lines();
     let place = lines.find_map(|line| line.trim_start().strip_prefix("--> "))?;
     let (line, column) = place.trim().split_once(':')?;
@@ -286,14 +286,15 @@ fn syntax_error(report: &str, marked: &str) -> Option<(usize, String)> {
     let (mut at, mut in_mark) = (0, false);
     let (mut at_line, mut at_column) = (1, 1);
     for character in marked.chars() {
-        if (at_line, at_column) >= (line, column) && !in_mark && character != MARK.0 {
+        let begins_mark = has_marks && character == MARK.0;
+        if (at_line, at_column) >= (line, column) && !in_mark && !begins_mark {
             break;
         }
         (at_line, at_column) = match character {
             '\n' => (at_line + 1, 1),
             _ => (at_line, at_column + 1),
         };
-        in_mark |= character == MARK.0;
+        in_mark |= begins_mark;
         if !in_mark {
             at += character.len_utf8();
         }

@@ -282,3 +282,76 @@ fn problems_in_templates_lead_to_what_was_written() {
         "{said_of}"
     );
 }
+
+#[test]
+fn variables_that_ask_for_what_is_not_served_are_told() {
+    let env = [
+        ("MIRRORD_AGENT_TTL", "30"),
+        ("MIRRORD_TELEMETRY", "false"),
+        ("MIRRORD_OPERATOR_ENABLE", "true"),
+        ("MIRRORD_OPERATOR_ON_CONCURRENT_STEAL", "abort"),
+    ];
+    let said = said("a.json", "{}", &env);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "warning: environment variable MIRRORD_OPERATOR_ON_CONCURRENT_STEAL (for \
+             feature.network.incoming.on_concurrent_steal): only mirrord's paid operator serves \
+             this: it knows of other users' sessions",
+            "warning: environment variable MIRRORD_AGENT_TTL (for agent): not yet: Kubernetes \
+             targets come later",
+            "warning: environment variable MIRRORD_OPERATOR_ENABLE (for operator): only mirrord's \
+             paid operator serves this: sessions here need no operator",
+        ]
+    );
+}
+
+#[test]
+fn wrong_target_objects_are_pointed_at_where_they_are_wrong() {
+    for (target, part, message) in [
+        (
+            r#"{"pod": "a", "containr": "b"}"#,
+            "\"containr\"",
+            "`containr` is not a kind of target",
+        ),
+        (
+            r#"{"path": {"pod": 5}}"#,
+            "5",
+            "`pod` of a target must be text",
+        ),
+        (
+            r#"{"cron_job": ""}"#,
+            "\"\"",
+            "`cron_job` of a target is empty",
+        ),
+        (r#"{"pod": "a", "job": "b"}"#, "\"job\"", "this is another"),
+        (r#"{"labels": {"a": 1}}"#, "1", "label `a` must be text"),
+        (
+            r#"{"path": {"container": "x"}}"#,
+            r#"{"container": "x"}"#,
+            "needs a kind",
+        ),
+        (r#""pdo/x""#, "\"pdo/x\"", "`pdo/x` is not a target"),
+    ] {
+        let said = said("a.json", &format!("{{\"target\": {target}}}"), &[]);
+        let lines: Vec<&str> = said.lines().collect();
+        let start = lines[3].find('^').unwrap();
+        assert_eq!(&lines[2][start..lines[3].len()], part, "{said}");
+        assert!(lines[0].contains(message), "{said}");
+    }
+}
+
+#[test]
+fn http_filters_never_pass_in_silence() {
+    let with = |mode: &str| {
+        let text = format!(
+            r#"{{"feature": {{"network": {{"incoming": {{"mode": "{mode}",
+               "http_filter": {{"path_filter": "^/x"}}}}}}}}}}"#
+        );
+        said("a.json", &text, &[])
+    };
+    assert!(with("steal").contains("mirrored instead of stolen"));
+    assert!(with("mirror").contains("every request is mirrored"));
+    assert_eq!(with("off"), "");
+}

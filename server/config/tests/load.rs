@@ -454,3 +454,46 @@ fn aws_credentials_of_the_developer_are_hidden_unless_wanted() {
         PathPlace::Local
     );
 }
+
+#[test]
+fn a_wrong_file_of_variables_is_told_before_anything_starts_at_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.json");
+    fs::write(
+        &file,
+        r#"{"feature": {"env": {"env_file": "vars.env"}, "fss": 1}}"#,
+    )
+    .unwrap();
+    let load = || {
+        load_in(
+            Some(&file),
+            folder.path(),
+            &Flags::default(),
+            &surroundings(&[]),
+        )
+    };
+    let errors = load().unwrap_err().to_string();
+    assert!(
+        errors.contains("a.json:1:34: error: feature.env.env_file: could not read"),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("a.json:1:47: error: unknown key `fss`"),
+        "{errors}"
+    );
+
+    fs::write(&file, r#"{"feature": {"env": {"env_file": "vars.env"}}}"#).unwrap();
+    fs::write(folder.path().join("vars.env"), "# ä\nA=1\nB = = \"x\nC=2\n").unwrap();
+    let errors = load().unwrap_err().to_string();
+    assert!(errors.contains("vars.env:3:"), "{errors}");
+
+    fs::write(folder.path().join("vars.env"), "A='1 2'\nexport B=${A}3\n").unwrap();
+    let merged = load().unwrap().config.merge_environment(&[], &[]).unwrap();
+    assert_eq!(
+        merged,
+        [
+            (b"A".to_vec(), b"1 2".to_vec()),
+            (b"B".to_vec(), b"1 23".to_vec())
+        ]
+    );
+}

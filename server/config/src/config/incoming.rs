@@ -50,11 +50,6 @@ impl Kind for Mode {
     }
 }
 
-const FILTERS: Status = Status::NotYet(
-    "HTTP filters come later; ports that one covers are mirrored instead of stolen, so that no \
-     request is taken that should stay in the target",
-);
-
 group! {
     /// What clients send to the target. `true`: as by default; `false` or `"off"`: nothing is
     /// taken; `"mirror"` (the default) or `"steal"`.
@@ -82,7 +77,7 @@ group! {
         unserved {
             /// What to do when somebody else steals the port.
             "on_concurrent_steal": Shape::Text,
-                Status::Operator("it knows of other users' sessions");
+                Status::Operator("it knows of other users' sessions"), env &["MIRRORD_OPERATOR_ON_CONCURRENT_STEAL"];
             /// How stolen TLS is handed to the program.
             "tls_delivery": Shape::Any, Status::NotYet("TLS comes later");
             /// The old name of `tls_delivery`.
@@ -156,9 +151,19 @@ impl HttpFilterConfig {
         .map(|(name, _, origin)| (name, origin))
     }
 
-    /// The sentence for a filter that is set.
-    pub(crate) fn not_yet() -> String {
-        FILTERS.sentence().unwrap_or_default()
+    /// What becomes of a filter that is set, in this mode.
+    pub(crate) fn not_yet(mode: IncomingMode) -> Option<&'static str> {
+        match mode {
+            IncomingMode::Off => None,
+            IncomingMode::Mirror => Some(
+                "not yet: HTTP filters come later; until then every request is mirrored, also \
+                 what the filter would leave out",
+            ),
+            IncomingMode::Steal => Some(
+                "not yet: HTTP filters come later; ports that one covers are mirrored instead of \
+                 stolen, so that no request is taken that should stay in the target",
+            ),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use crate::group::{Shorthand, group};
 use crate::reader::{Kind, Reader};
 use crate::setting::Setting;
-use crate::tree::{Node, Value};
+use crate::tree::{Entry, Node, Span, Value};
 
 /// Kinds of Kubernetes targets, with the short names that mirrord takes.
 const KUBERNETES: &[(&str, &str)] = &[
@@ -23,6 +23,19 @@ const KUBERNETES: &[(&str, &str)] = &[
     ("replicaset", "replicaset"),
     ("daemonset", "daemonset"),
     ("label", "label"),
+];
+
+/// The same in the object form (`{"cron_job": "name"}`), with its other spellings.
+const OBJECT_KEYS: &[(&str, &str)] = &[
+    ("pod", "pod"),
+    ("deployment", "deployment"),
+    ("rollout", "rollout"),
+    ("job", "job"),
+    ("cron_job", "cronjob"),
+    ("stateful_set", "statefulset"),
+    ("service", "service"),
+    ("replica_set", "replicaset"),
+    ("daemon_set", "daemonset"),
 ];
 
 /// A parsed target.
@@ -122,16 +135,17 @@ impl fmt::Display for Target {
 
 impl Kind for Target {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let whole = |message| (node.span.clone(), message);
         let parsed = match &node.value {
-            Value::Text(text) => text.parse(),
-            Value::Map(_) => from_object(node),
-            _ => Err(format!(
+            Value::Text(text) => text.parse().map_err(whole),
+            Value::Map(entries) => from_object(node, entries),
+            _ => Err(whole(format!(
                 "{} must be text, as `sandbox/default`",
                 reader.name("")
-            )),
+            ))),
         };
         parsed
-            .map_err(|message| reader.error(&node.span, message, None))
+            .map_err(|(span, message)| reader.error(&span, message, None))
             .ok()
     }
 
@@ -141,10 +155,9 @@ impl Kind for Target {
     }
 
     fn schema() -> Json {
-        let objects: Vec<Json> = KUBERNETES
+        let objects: Vec<Json> = OBJECT_KEYS
             .iter()
-            .filter(|(short, kind)| short == kind && *kind != "label")
-            .map(|(_, kind)| {
+            .map(|(kind, _)| {
                 json!({
                     "type": "object",
                     "additionalProperties": false,
@@ -173,40 +186,73 @@ impl Kind for Target {
     }
 }
 
-/// `{"pod": "name", "container": "name"}`, `{"labels": {"app": "x"}}`.
-fn from_object(node: &Node) -> Result<Target, String> {
-    let Value::Map(entries) = &node.value else {
-        return Err(String::new());
-    };
+/// `{"pod": "name", "container": "name"}`, `{"labels": {"app": "x"}}`. The error is about a part of
+/// the text.
+fn from_object(node: &Node, entries: &[Entry]) -> Result<Target, (Span, String)> {
     let mut container = None;
     let mut target = None;
     for entry in entries {
-        match (&entry.value.value, entry.key.as_str()) {
-            (Value::Text(name), "container") => container = Some(name.clone()),
-            (Value::Map(labels), "labels") => {
-                let labels = labels.iter().filter_map(|label| match &label.value.value {
-                    Value::Text(value) => Some(format!("{}={value}", label.key)),
-                    _ => None,
-                });
-                target = Some(("label", labels.collect::<Vec<_>>().join(",")));
+        let kind = OBJECT_KEYS.iter().find(|(name, _)| *name == entry.key);
+        let new = match (entry.key.as_str(), &entry.value.value, kind) {
+            ("container", Value::Text(name), _) => {
+                container = Some(name.clone());
+                continue;
             }
-            (Value::Text(name), kind) => {
-                let Some((_, kind)) = KUBERNETES.iter().find(|(short, _)| *short == kind) else {
-                    return Err(format!("`{kind}` is not a kind of target"));
-                };
-                target = Some((*kind, name.clone()));
+            ("labels", Value::Map(labels), _) => ("label", selector(labels)?),
+            (_, Value::Text(name), Some((_, kind))) => (*kind, name.clone()),
+            ("labels", ..) => {
+                let message = "`labels` must be an object of names and texts".to_owned();
+                return Err((entry.value.span.clone(), message));
             }
-            (_, key) => return Err(format!("`{key}` of a target must be text")),
+            ("container", ..) | (_, _, Some(_)) => {
+                let message = format!("`{}` of a target must be text", entry.key);
+                return Err((entry.value.span.clone(), message));
+            }
+            (_, _, None) => {
+                let kinds: Vec<&str> = OBJECT_KEYS.iter().map(|(name, _)| *name).collect();
+                let message = format!(
+                    "`{}` is not a kind of target: there are {} and labels, and `container`",
+                    entry.key,
+                    kinds.join(", ")
+                );
+                return Err((entry.key_span.clone(), message));
+            }
+        };
+        if new.1.is_empty() {
+            let message = format!("`{}` of a target is empty", entry.key);
+            return Err((entry.value.span.clone(), message));
+        }
+        if target.replace(new).is_some() {
+            let message = "a target object has one kind; this is another".to_owned();
+            return Err((entry.key_span.clone(), message));
         }
     }
     match target {
-        Some((kind, name)) if !name.is_empty() => Ok(Target::Kubernetes {
+        Some((kind, name)) => Ok(Target::Kubernetes {
             kind,
             name,
             container,
         }),
-        _ => Err("a target object needs a kind, as `{\"pod\": \"name\"}`".to_owned()),
+        None => {
+            let message = "a target object needs a kind, as `{\"pod\": \"name\"}`".to_owned();
+            Err((node.span.clone(), message))
+        }
     }
+}
+
+/// `app=x,tier=y`.
+fn selector(labels: &[Entry]) -> Result<String, (Span, String)> {
+    let mut selector = Vec::new();
+    for label in labels {
+        match &label.value.value {
+            Value::Text(value) => selector.push(format!("{}={value}", label.key)),
+            _ => {
+                let message = format!("label `{}` must be text", label.key);
+                return Err((label.value.span.clone(), message));
+            }
+        }
+    }
+    Ok(selector.join(","))
 }
 
 group! {
@@ -227,7 +273,7 @@ impl Shorthand for TargetConfig {
             Value::Text(_) => true,
             // `{"pod": "name"}` in place of `{"path": {"pod": "name"}}`.
             Value::Map(_) => {
-                let kinds = KUBERNETES.iter().map(|(kind, _)| *kind).chain(["labels"]);
+                let kinds = OBJECT_KEYS.iter().map(|(kind, _)| *kind).chain(["labels"]);
                 node.get("path").is_none() && kinds.into_iter().any(|kind| node.get(kind).is_some())
             }
             _ => false,
