@@ -14,6 +14,9 @@ fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::new(&args.log))
         .with_writer(std::io::stderr)
         .with_ansi(false)
+        // Its reader, the session, may have been killed: the pod is to get its traffic back then,
+        // and no panic in between.
+        .log_internal_errors(false)
         .init();
     match run(&args) {
         Ok(reason) => {
@@ -22,7 +25,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             // The provider shows this line to the user.
-            eprintln!("mirrord-agent: {error:#}");
+            let _ = writeln!(std::io::stderr(), "mirrord-agent: {error:#}");
             ExitCode::FAILURE
         }
     }

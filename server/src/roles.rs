@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use mirrord_protocol::codec;
+use mirrord_supervisor::tell;
 use serde::{Deserialize, Serialize};
 
 /// A role, chosen by the first argument.
@@ -140,7 +141,7 @@ fn serve_files() -> Result<()> {
 /// `@launch SOCKET PROGRAM ARGUMENT…`, with the program's environment as a descriptor.
 fn launch(mut arguments: Vec<OsString>) -> i32 {
     if arguments.len() < 2 {
-        eprintln!("mirrord-server @launch: needs a socket and a program");
+        tell(format_args!("@launch: needs a socket and a program"));
         return 127;
     }
     let socket = arguments.remove(0);
@@ -149,7 +150,7 @@ fn launch(mut arguments: Vec<OsString>) -> i32 {
             mirrord_supervisor::launch(std::path::Path::new(&socket), &arguments, &environment)
         }
         Err(error) => {
-            eprintln!("mirrord-server @launch: {error:#}");
+            tell(format_args!("@launch: {error:#}"));
             126
         }
     }
@@ -192,5 +193,10 @@ fn inherited(number: i32) -> Result<OwnedFd> {
 fn start_log(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A log that nobody reads any more is no reason to panic.
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
 }

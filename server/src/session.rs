@@ -24,6 +24,7 @@ use mirrord_config::LoadedConfig;
 use mirrord_protocol::control::Notice;
 use mirrord_protocol::event::EventKind;
 use mirrord_protocol::local::{FromSupervisor, ToSupervisor};
+use mirrord_supervisor::tell;
 
 use crate::events::EventLog;
 use crate::target::Target;
@@ -142,7 +143,7 @@ impl Parts {
             && level != "info"
             && self.said.insert(text.clone())
         {
-            eprintln!("mirrord-server: {text}");
+            tell(format_args!("{text}"));
         }
     }
 

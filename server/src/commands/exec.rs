@@ -38,7 +38,7 @@ fn load_config(arguments: &Exec) -> Result<LoadedConfig> {
     let folder = std::env::current_dir().context("could not find the current folder")?;
     let loaded = mirrord_config::load(arguments.config.as_deref(), &folder, &flags)?;
     for warning in &loaded.warnings {
-        eprintln!("mirrord-server: {warning}");
+        mirrord_supervisor::tell(format_args!("{warning}"));
     }
     Ok(loaded)
 }

@@ -227,7 +227,7 @@ impl Listeners {
     }
 
     fn warn(&self, text: String) {
-        eprintln!("mirrord-server: {text}");
+        mirrord_supervisor::tell(format_args!("{text}"));
         let _ = self.shared.event_tx.send(EventKind::Notice { level: "warn".into(), text });
     }
 

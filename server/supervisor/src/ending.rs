@@ -11,7 +11,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
 };
 
-use crate::{answering::Core, session_link::SessionEnd, status::Status};
+use crate::{answering::Core, session_link::SessionEnd, status::Status, tell};
 
 /// Between asking and forcing.
 const GRACE: Duration = Duration::from_secs(2);
@@ -26,7 +26,7 @@ pub(crate) fn end(core: &Core, why: &SessionEnd) {
         SessionEnd::Gone => "its session process ended unexpectedly",
         SessionEnd::Asked(reason) => reason,
     };
-    eprintln!("mirrord-server: stopping the program: {reason}");
+    tell(format_args!("stopping the program: {reason}"));
     signal_all(core, Signal::TERM);
     let deadline = Instant::now() + GRACE;
     while Instant::now() < deadline {

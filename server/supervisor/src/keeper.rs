@@ -30,7 +30,7 @@ use crate::{
     packets::{self, Packet},
     shared::Shared,
     shared_table::SharedTable,
-    worker,
+    tell, worker,
 };
 
 /// After this many deaths within this time the session is given up.
@@ -87,12 +87,12 @@ pub(crate) fn keep(mut held: Held) -> Result<(), SupervisorError> {
                         times: deaths.len(),
                     });
                 }
-                eprintln!(
-                    "mirrord-server: the process that answers system calls died ({}); another one goes on",
-                    status
-                        .map(|(_, status)| describe(status))
-                        .unwrap_or_default()
-                );
+                let how = status
+                    .map(|(_, status)| describe(status))
+                    .unwrap_or_default();
+                tell(format_args!(
+                    "the process that answers system calls died ({how}); another one goes on"
+                ));
                 held.generation = held.generation.wrapping_add(1);
                 worker = start(&held, &listeners)?;
             }
@@ -121,7 +121,7 @@ fn start(held: &Held, listeners: &[Option<OwnedFd>]) -> Result<Worker, Superviso
         let code = match worker::run(held, theirs) {
             Ok(()) => 0,
             Err(error) => {
-                eprintln!("mirrord-server: {error}");
+                tell(format_args!("{error}"));
                 1
             }
         };
@@ -216,9 +216,9 @@ fn take_hand_over(held: &Held) -> Option<(OwnedFd, OwnedFd)> {
 
 /// No worker can be kept alive: better no program than one whose every call fails.
 fn give_up(held: &Held) {
-    eprintln!(
-        "mirrord-server: the process that answers system calls died {DEATHS} times in a row; the program is stopped. Please report it with the lines above"
-    );
+    tell(format_args!(
+        "the process that answers system calls died {DEATHS} times in a row; the program is stopped. Please report it with the lines above"
+    ));
     for tgid in held.shared.processes() {
         if let Some(pid) = Pid::from_raw(tgid) {
             let _ = kill_process(pid, Signal::KILL);

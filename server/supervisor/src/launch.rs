@@ -73,6 +73,6 @@ fn supervise(socket: &Path) -> Result<(), (&'static str, Errno)> {
 }
 
 fn fail(code: i32, text: &str) -> ! {
-    eprintln!("mirrord-server: {text}");
+    crate::tell(format_args!("{text}"));
     std::process::exit(code)
 }

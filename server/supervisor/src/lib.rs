@@ -4,6 +4,9 @@
 //! plans; [`paths`] and [`net`] make the plans. It knows no async runtime: every thread of it
 //! waits in the kernel for one thing.
 
+// It panics when nobody reads stderr any more, see `tell`.
+#![warn(clippy::print_stderr)]
+
 mod answering;
 pub mod call;
 pub mod context;
@@ -30,6 +33,7 @@ mod shared;
 mod shared_table;
 mod signals;
 pub mod status;
+mod tell;
 pub mod tracee;
 mod worker;
 
@@ -42,6 +46,7 @@ use std::{
 pub use error::SupervisorError;
 pub use launch::launch;
 pub use refuse::refuse_if_supervised;
+pub use tell::tell;
 
 use crate::{context::Context, handler::Handler, keeper::Held, shared::Shared};
 

@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io,
     os::fd::{AsFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -100,7 +101,8 @@ fn background(core: &Arc<Core>) -> io::Result<()> {
     let core = core.clone();
     named("session").spawn(move || {
         let end = core.session.read_until_end();
-        ending::end(&core, &end);
+        // Whatever goes wrong on the way, a worker without a session ends.
+        let _ = catch_unwind(AssertUnwindSafe(|| ending::end(&core, &end)));
         std::process::exit(0);
     })?;
     Ok(())
