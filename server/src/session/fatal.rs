@@ -23,9 +23,17 @@ pub async fn agent_gone(parts: &mut Parts, reason: &str) -> anyhow::Error {
 
 /// The file server ended before the session did: because the agent did, or by itself.
 pub async fn file_server_ended(parts: &mut Parts, status: ExitStatus) -> anyhow::Error {
-    let news = tokio::time::timeout(TOGETHER, parts.agent_news_rx.recv()).await;
-    if let Ok(Some(AgentNews::Closed { reason })) = news {
-        return agent_gone(parts, &reason).await;
+    let deadline = tokio::time::Instant::now() + TOGETHER;
+    while let Ok(Some(news)) =
+        tokio::time::timeout_at(deadline, parts.agent_news_rx.recv()).await
+    {
+        let reason = match news {
+            AgentNews::Notice(notice) => parts.on_notice(notice),
+            AgentNews::Closed { reason } => Some(reason),
+        };
+        if let Some(reason) = reason {
+            return agent_gone(parts, &reason).await;
+        }
     }
     end_program(parts, &format!("the session's file server ended ({status})")).await
 }
