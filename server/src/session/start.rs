@@ -33,6 +33,7 @@ use crate::runtime_dir::SessionFolder;
 pub async fn start(options: Options) -> Result<Parts> {
     let Options { config, target, agent, mut events, command, log } = options;
     let signals = Signals::listen()?;
+    state(&mut events, "preparing", &format!("starting an agent for {target}"));
     let layer = provider::local::beside_us("libmirrord_layer.so")?;
     let session = random_id()?;
     let folder = SessionFolder::create(&session)?;
