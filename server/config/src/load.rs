@@ -1,24 +1,24 @@
 //! From a folder, a file, the environment and flags to a configuration that was checked, or all
 //! that is wrong with it.
 
+mod file;
+mod text;
+
 use std::collections::HashMap;
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
 
 use crate::check::check;
 use crate::config::Config;
 use crate::config::incoming::{IncomingMode, Mode};
 use crate::env_file;
 use crate::group::Group;
-use crate::parse::{Format, parse};
-use crate::problem::{ConfigErrors, Place, Problem, Severity, SourceFile};
+use crate::problem::{ConfigErrors, Place, Problem, Severity};
 use crate::reader::Reader;
 use crate::setting::{Origin, Setting};
-use crate::template::{self, Rendered};
-use crate::tree::Value;
+
+pub use file::discover;
+use file::read_file;
+use text::{git_branch, read_text};
 
 /// What the command line says about the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -118,47 +118,6 @@ pub fn load_in(
     })
 }
 
-/// The configuration of a folder: `.mirrord/*mirrord.{json,toml,yml,yaml}`, the first by name.
-pub fn discover(folder: &Path) -> Result<(Option<PathBuf>, Vec<Problem>), ConfigErrors> {
-    let inside = folder.join(".mirrord");
-    let entries = match fs::read_dir(&inside) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((None, vec![])),
-        Err(error) => return Err(unreadable(&inside, &error)),
-    };
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| unreadable(&inside, &error))?.path();
-        let stem = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or("");
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let known = matches!(extension, Some("json" | "toml" | "yml" | "yaml"));
-        if known && stem.ends_with("mirrord") && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    let mut files = files.into_iter();
-    let first = files.next();
-    let others: Vec<String> = files.map(|path| path.display().to_string()).collect();
-    let warnings = match &first {
-        Some(first) if !others.is_empty() => vec![Problem {
-            severity: Severity::Warning,
-            message: format!(
-                "several configurations: {} is used, and not {}",
-                first.display(),
-                others.join(", ")
-            ),
-            place: None,
-            help: Some("name the one to use with --config".to_owned()),
-        }],
-        _ => Vec::new(),
-    };
-    Ok((first, warnings))
-}
-
 /// Reads a configuration from a text with the path it stands at (whose extension tells the
 /// language), the environment and flags.
 pub fn from_text(
@@ -217,99 +176,6 @@ fn settle(
     Err(ConfigErrors(errors.into_iter().chain(warnings).collect()))
 }
 
-fn read_text(
-    config: &mut Config,
-    path: &Path,
-    text: &str,
-    surroundings: &Surroundings<'_>,
-    reader: &mut Reader,
-) -> Result<(), ConfigErrors> {
-    let Some(format) = Format::of(path) else {
-        return Err(one(
-            format!("{}: unknown kind of file", path.display()),
-            None,
-            Some("name it .json, .yaml, .yml or .toml"),
-        ));
-    };
-    let mut file = Arc::new(SourceFile {
-        path: path.to_owned(),
-        text: text.to_owned(),
-    });
-    let mut rendered = Rendered::plain(text);
-    if template::is_template(text) {
-        rendered = render(text, format, surroundings).map_err(|error| {
-            let place = error.span.map(|span| Place {
-                file: file.clone(),
-                span,
-            });
-            let message = match &place {
-                Some(_) => error.message,
-                None => format!("{}: {}", path.display(), error.message),
-            };
-            one(message, place, None)
-        })?;
-        if !rendered.is_traceable() {
-            let path = PathBuf::from(format!("{} (rendered)", path.display()));
-            file = Arc::new(SourceFile {
-                path,
-                text: rendered.text.clone(),
-            });
-        }
-    }
-    reader.source = Some((file, rendered.clone()));
-    match parse(&rendered.text, format) {
-        Ok(parsed) => {
-            if let Some(span) = parsed.loose {
-                let message = "mirrord itself takes no comments and no trailing commas in JSON";
-                reader.warning(&span, message.to_owned(), None);
-            }
-            config.read(&parsed.node, reader);
-        }
-        Err(errors) => {
-            for error in errors {
-                reader.error(&error.span, error.message, None);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Renders with `git_branch` and `key`. The key itself may be a template of the others: it is
-/// taken from the text as it stands.
-fn render(
-    text: &str,
-    format: Format,
-    surroundings: &Surroundings<'_>,
-) -> Result<Rendered, template::TemplateError> {
-    let mut variables = Vec::new();
-    if text.contains("git_branch") {
-        let named = surroundings
-            .env
-            .get("MIRRORD_BRANCH_NAME")
-            .filter(|name| !name.is_empty());
-        let branch = named.cloned().or_else(surroundings.git_branch);
-        variables.extend(branch.map(|branch| ("git_branch", branch)));
-    }
-    let written = || match parse(text, format)
-        .ok()?
-        .node
-        .get("key")
-        .map(|key| key.value.clone())
-    {
-        Some(Value::Text(key)) => Some(key),
-        _ => None,
-    };
-    let key = match surroundings.env.get("MIRRORD_KEY") {
-        Some(key) => key.clone(),
-        None => match written() {
-            Some(key) => template::render(&key, &variables, &surroundings.env)?.text,
-            None => random_key(),
-        },
-    };
-    variables.push(("key", key));
-    template::render(text, &variables, &surroundings.env)
-}
-
 fn read_flags(config: &mut Config, flags: &Flags, reader: &mut Reader) {
     let mut wrong = |message: String| {
         reader.problems.push(Problem {
@@ -347,57 +213,7 @@ fn read_flags(config: &mut Config, flags: &Flags, reader: &mut Reader) {
     }
 }
 
-fn read_file(path: &Path) -> Result<SourceFile, ConfigErrors> {
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut bytes).map(|_| ())
-    } else {
-        fs::read(path).map(|read| bytes = read)
-    };
-    read.map_err(|error| unreadable(path, &error))?;
-    match String::from_utf8(bytes) {
-        Ok(text) => {
-            // Editors on other systems put a byte-order mark in front.
-            let text = text
-                .strip_prefix('\u{feff}')
-                .map(str::to_owned)
-                .unwrap_or(text);
-            Ok(SourceFile {
-                path: path.to_owned(),
-                text,
-            })
-        }
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            let file = Arc::new(SourceFile {
-                path: path.to_owned(),
-                text,
-            });
-            let place = Some(Place {
-                file,
-                span: at..at + 1,
-            });
-            Err(one(
-                "the configuration is not UTF-8 text".to_owned(),
-                place,
-                None,
-            ))
-        }
-    }
-}
-
-fn unreadable(path: &Path, error: &std::io::Error) -> ConfigErrors {
-    one(
-        format!(
-            "could not read the configuration {}: {error}",
-            path.display()
-        ),
-        None,
-        Some("check the path and its permissions"),
-    )
-}
-
+/// One error and nothing else.
 fn one(message: String, place: Option<Place>, help: Option<&str>) -> ConfigErrors {
     let help = help.map(str::to_owned);
     ConfigErrors(vec![Problem {
@@ -406,21 +222,4 @@ fn one(message: String, place: Option<Place>, help: Option<&str>) -> ConfigError
         place,
         help,
     }])
-}
-
-fn git_branch(folder: &Path) -> Option<String> {
-    let mut command = Command::new("git");
-    let output = command
-        .args(["branch", "--show-current"])
-        .current_dir(folder)
-        .output()
-        .ok()?;
-    let branch = String::from_utf8(output.stdout).ok()?.trim().to_owned();
-    (output.status.success() && !branch.is_empty()).then_some(branch)
-}
-
-/// Five hexadecimal digits, as mirrord makes them up.
-fn random_key() -> String {
-    let number = getrandom::u32().unwrap_or_else(|_| std::process::id());
-    format!("{:05x}", number & 0xf_ffff)
 }

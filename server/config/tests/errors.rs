@@ -275,6 +275,13 @@ fn problems_in_templates_lead_to_what_was_written() {
         "{unset}"
     );
 
+    let key = "{\n  \"key\": \"a-{{ git_branch }}\"\n}";
+    let said_of = said("a.json", key, &[]);
+    assert!(
+        said_of.starts_with("a.json:2:13: error: ") && said_of.contains("MIRRORD_BRANCH_NAME"),
+        "{said_of}"
+    );
+
     let trimmed = "{ {%- if true %} \"fss\": 1 {%- endif %} }";
     let said_of = said("a.json", trimmed, &[]);
     assert!(

@@ -1,14 +1,18 @@
 //! `target`: what to run inside of.
 
+mod object;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Value as Json, json};
 
+use object::{OBJECT_KEYS, from_object};
+
 use crate::group::{Shorthand, group};
 use crate::reader::{Kind, Reader};
 use crate::setting::Setting;
-use crate::tree::{Entry, Node, Span, Value};
+use crate::tree::{Node, Value};
 
 /// Kinds of Kubernetes targets, with the short names that mirrord takes.
 const KUBERNETES: &[(&str, &str)] = &[
@@ -23,19 +27,6 @@ const KUBERNETES: &[(&str, &str)] = &[
     ("replicaset", "replicaset"),
     ("daemonset", "daemonset"),
     ("label", "label"),
-];
-
-/// The same in the object form (`{"cron_job": "name"}`), with its other spellings.
-const OBJECT_KEYS: &[(&str, &str)] = &[
-    ("pod", "pod"),
-    ("deployment", "deployment"),
-    ("rollout", "rollout"),
-    ("job", "job"),
-    ("cron_job", "cronjob"),
-    ("stateful_set", "statefulset"),
-    ("service", "service"),
-    ("replica_set", "replicaset"),
-    ("daemon_set", "daemonset"),
 ];
 
 /// A parsed target.
@@ -184,75 +175,6 @@ impl Kind for Target {
     fn to_json(&self) -> Json {
         json!(self.to_string())
     }
-}
-
-/// `{"pod": "name", "container": "name"}`, `{"labels": {"app": "x"}}`. The error is about a part of
-/// the text.
-fn from_object(node: &Node, entries: &[Entry]) -> Result<Target, (Span, String)> {
-    let mut container = None;
-    let mut target = None;
-    for entry in entries {
-        let kind = OBJECT_KEYS.iter().find(|(name, _)| *name == entry.key);
-        let new = match (entry.key.as_str(), &entry.value.value, kind) {
-            ("container", Value::Text(name), _) => {
-                container = Some(name.clone());
-                continue;
-            }
-            ("labels", Value::Map(labels), _) => ("label", selector(labels)?),
-            (_, Value::Text(name), Some((_, kind))) => (*kind, name.clone()),
-            ("labels", ..) => {
-                let message = "`labels` must be an object of names and texts".to_owned();
-                return Err((entry.value.span.clone(), message));
-            }
-            ("container", ..) | (_, _, Some(_)) => {
-                let message = format!("`{}` of a target must be text", entry.key);
-                return Err((entry.value.span.clone(), message));
-            }
-            (_, _, None) => {
-                let kinds: Vec<&str> = OBJECT_KEYS.iter().map(|(name, _)| *name).collect();
-                let message = format!(
-                    "`{}` is not a kind of target: there are {} and labels, and `container`",
-                    entry.key,
-                    kinds.join(", ")
-                );
-                return Err((entry.key_span.clone(), message));
-            }
-        };
-        if new.1.is_empty() {
-            let message = format!("`{}` of a target is empty", entry.key);
-            return Err((entry.value.span.clone(), message));
-        }
-        if target.replace(new).is_some() {
-            let message = "a target object has one kind; this is another".to_owned();
-            return Err((entry.key_span.clone(), message));
-        }
-    }
-    match target {
-        Some((kind, name)) => Ok(Target::Kubernetes {
-            kind,
-            name,
-            container,
-        }),
-        None => {
-            let message = "a target object needs a kind, as `{\"pod\": \"name\"}`".to_owned();
-            Err((node.span.clone(), message))
-        }
-    }
-}
-
-/// `app=x,tier=y`.
-fn selector(labels: &[Entry]) -> Result<String, (Span, String)> {
-    let mut selector = Vec::new();
-    for label in labels {
-        match &label.value.value {
-            Value::Text(value) => selector.push(format!("{}={value}", label.key)),
-            _ => {
-                let message = format!("label `{}` must be text", label.key);
-                return Err((label.value.span.clone(), message));
-            }
-        }
-    }
-    Ok(selector.join(","))
 }
 
 group! {
