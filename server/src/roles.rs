@@ -54,6 +54,8 @@ pub struct SupervisorOptions {
     pub report_all: bool,
     /// The pod's host name, when the program shall see it.
     pub hostname: Option<Vec<u8>>,
+    /// File names of programs that are left alone.
+    pub skipped: Vec<String>,
     /// The session's folder. A session that was killed cannot remove it, so its supervisor does.
     pub folder: std::path::PathBuf,
     /// The log filter.
@@ -96,6 +98,7 @@ pub fn run(role: Role, arguments: Vec<OsString>) -> i32 {
 }
 
 fn supervise() -> Result<()> {
+    refuse_if_supervised()?;
     let options: SupervisorOptions = options()?;
     start_log(&options.log);
     let mut fds = (FIRST_FD..).map(inherited);
@@ -109,6 +112,7 @@ fn supervise() -> Result<()> {
         owner: rustix::process::getuid().as_raw(),
         report_all: options.report_all,
         hostname: options.hostname,
+        skipped: options.skipped,
         handlers: mirrord_supervisor::handlers,
     };
     let result = mirrord_supervisor::run(config);
@@ -122,6 +126,7 @@ fn supervise() -> Result<()> {
 }
 
 fn serve_files() -> Result<()> {
+    refuse_if_supervised()?;
     let options: FileServerOptions = options()?;
     start_log(&options.log);
     let control = inherited(FIRST_FD)?;
@@ -136,6 +141,12 @@ fn serve_files() -> Result<()> {
         control,
     )?;
     Ok(())
+}
+
+/// We are never supervised ourselves: a file server that waits for itself would wait for ever.
+pub fn refuse_if_supervised() -> Result<()> {
+    let preload = std::env::var_os("LD_PRELOAD");
+    Ok(mirrord_supervisor::refuse_if_supervised(preload.as_deref())?)
 }
 
 /// `@launch SOCKET PROGRAM ARGUMENT…`, with the program's environment as a descriptor.

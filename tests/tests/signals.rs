@@ -76,3 +76,26 @@ fn a_file_that_changes_in_the_pod_is_seen_within_a_second_while_it_is_held() {
     assert!(written.elapsed() < Duration::from_secs(2), "seen within a second, and ended");
     assert_eq!(ended.status.signal(), None);
 }
+
+#[test]
+fn a_program_that_is_to_be_skipped_sees_this_machine() {
+    let pod = Pod::up("skipped");
+    let config = pod.runtime().join("skip.json");
+    std::fs::write(&config, r#"{"skip_processes": ["head"]}"#).unwrap();
+    let options = ["--config", config.to_str().unwrap()];
+    let script = "cat /data/hello.txt; head /data/hello.txt";
+    let ended = run::finish(&mut run::exec(&pod, &options, &["/bin/sh", "-c", script]));
+    assert_eq!(ended.stdout.matches("hello from a file in the pod").count(), 1, "{ended:?}");
+    assert!(ended.stderr.contains("No such file"), "{ended:?}");
+}
+
+#[test]
+fn a_session_inside_a_session_is_refused() {
+    let pod = Pod::up("inside");
+    let target = pod.target();
+    let server = mirrord_tests::product::server();
+    let argv = [server.to_str().unwrap(), "exec", "--target", &target, "--", "/bin/echo", "ran"];
+    let ended = run::finish(&mut run::exec(&pod, &[], &argv));
+    assert!(!ended.status.success() && !ended.stdout.contains("ran"), "{ended:?}");
+    assert!(ended.stderr.contains("supervis"), "{ended:?}");
+}

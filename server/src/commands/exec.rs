@@ -12,6 +12,7 @@ use crate::target::Target;
 
 /// Runs the program in its target; the result is its exit status.
 pub fn run(arguments: Exec, log: String) -> Result<i32> {
+    crate::roles::refuse_if_supervised()?;
     let config = load_config(&arguments)?;
     let target = target(&arguments, &config)?;
     let agent = agent(&arguments)?;

@@ -1,10 +1,10 @@
 //! The user's program: started through the launch role, in our process group and on our terminal.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
@@ -82,6 +82,15 @@ impl Program {
     pub async fn kill(&mut self) {
         let _ = self.child.kill().await;
     }
+}
+
+/// The program's file, as execvp(3) would find it; `None` when it would not.
+pub fn find(name: &OsStr) -> Option<PathBuf> {
+    if name.as_bytes().contains(&b'/') {
+        return std::path::absolute(name).ok();
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 /// The program's environment with what brings it into the session: the layer comes first in

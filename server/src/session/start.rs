@@ -21,7 +21,7 @@ use super::agent_link::AgentLink;
 use super::channel::SupervisorChannel;
 use super::listeners::Listeners;
 use super::parts::{Parts, state};
-use super::program::Program;
+use super::program::{self, Program};
 use super::signals::Signals;
 use super::role_process::memory_file;
 use super::{AgentChoice, Options, role_process};
@@ -37,7 +37,8 @@ pub async fn start(options: Options) -> Result<Parts> {
     let layer = provider::local::beside_us("libmirrord_layer.so")?;
     let session = random_id()?;
     let folder = SessionFolder::create(&session)?;
-    let rules = config.config.compiled_rules()?;
+    let program = program::find(&command[0]);
+    let rules = config.config.compiled_rules_for(&mirrord_config::machine(program.as_deref()))?;
 
     let (started, identity) = start_agent(&target, agent, &folder, session).await?;
     let (control, streams) = tokio::try_join!(
@@ -82,6 +83,7 @@ pub async fn start(options: Options) -> Result<Parts> {
         &SupervisorOptions {
             has_files: true,
             report_all: events.is_wanted(),
+            skipped: config.config.skipped_programs(),
             folder: folder.path().to_owned(),
             hostname: config.config.hostname().then(|| facts.hostname.clone().into_bytes()),
             log,

@@ -70,12 +70,23 @@ const PREFIXES: &[&[u8]] = &[
 /// Go's compiler and linker have everyday names in a folder of their own.
 const FOLDERS: &[&[u8]] = &[b"/pkg/tool/linux_"];
 
+/// Further names, from the configuration (`skip_processes`).
+static SKIPPED: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Adds names of programs that the user wants left alone; called once, before any is looked at.
+pub(crate) fn skip(names: Vec<String>) {
+    let _ = SKIPPED.set(names);
+}
+
 /// Decides by the target of `/proc/PID/exe`.
 pub(crate) fn is_exempt(exe: &[u8]) -> bool {
     let exe = exe.strip_suffix(b" (deleted)").unwrap_or(exe);
     let name = exe.rsplit(|b| *b == b'/').next().unwrap_or(exe);
     exe == own_executable()
         || NAMES.contains(&name)
+        || SKIPPED
+            .get()
+            .is_some_and(|skipped| skipped.iter().any(|skipped| skipped.as_bytes() == name))
         || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || FOLDERS
             .iter()

@@ -72,6 +72,8 @@ pub struct SupervisorConfig {
     pub report_all: bool,
     /// The pod's host name when `uname(2)` shall answer it.
     pub hostname: Option<Vec<u8>>,
+    /// File names of further programs that are left alone (`skip_processes`).
+    pub skipped: Vec<String>,
     /// Who makes the plans: [`handlers`], unless in tests.
     pub handlers: MakeHandlers,
 }
@@ -84,7 +86,8 @@ pub fn handlers(context: &Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorEr
 /// Supervises until the session ends (it closes its socket or says so); programs that still run
 /// then are stopped. The process must have no other thread; it becomes the leader of a process
 /// session of its own, so that signals from the terminal go to the program alone.
-pub fn run(config: SupervisorConfig) -> Result<(), SupervisorError> {
+pub fn run(mut config: SupervisorConfig) -> Result<(), SupervisorError> {
+    exempt::skip(std::mem::take(&mut config.skipped));
     // It leads one already when it was started that way.
     let _ = rustix::process::setsid();
     let rules = config.rules.try_clone().map_err(SupervisorError::setup("read the rules"))?;

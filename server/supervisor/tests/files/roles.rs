@@ -81,6 +81,7 @@ pub fn supervise() {
         owner: 0,
         report_all: true,
         hostname: Some(b"the-pod".to_vec()),
+        skipped: Vec::new(),
         handlers: |context| {
             Ok(vec![Arc::new(mirrord_supervisor::paths::Paths::new(
                 context,

@@ -48,6 +48,7 @@ pub fn supervise() {
         owner: rustix::process::getuid().as_raw(),
         report_all: false,
         hostname: None,
+        skipped: Vec::new(),
         handlers: crate::handlers::make,
     };
     if let Err(error) = mirrord_supervisor::run(config) {
