@@ -16,6 +16,19 @@ pub const BUILD: &[Needed] = &[("cc", "gcc")];
 /// For the demo, which runs a small Python program.
 pub const DEMO: &[Needed] = &[("cc", "gcc"), ("python3", "python3")];
 
+/// For the crates' own tests: namespaces to test in, and programs to supervise.
+pub const UNIT: &[Needed] = &[
+    ("cc", "gcc"),
+    ("musl-gcc", "musl-tools"),
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("unshare", "util-linux"),
+    ("python3", "python3"),
+    ("gdb", "gdb"),
+    ("strace", "strace"),
+    ("go", "golang-go"),
+];
+
 /// For the end-to-end stage: compilers and interpreters of the test programs, debuggers.
 pub const SANDBOX: &[Needed] = &[
     ("cc", "gcc"),
@@ -26,6 +39,10 @@ pub const SANDBOX: &[Needed] = &[
     ("node", "nodejs"),
     ("javac", "default-jdk-headless"),
     ("curl", "curl"),
+    ("ps", "procps"),
+    ("script", "bsdutils"),
+    ("setpriv", "util-linux"),
+    ("strip", "binutils"),
 ];
 
 /// Installs what is missing (root, Debian), or fails with the one line to type.

@@ -7,7 +7,7 @@ use crate::command::{cargo, root};
 
 /// Runs them.
 pub fn run() -> Result<Count> {
-    crate::prerequisites::say_what_is_missing(crate::prerequisites::BUILD)?;
+    crate::prerequisites::say_what_is_missing(crate::prerequisites::UNIT)?;
     let mut command = cargo();
     command.current_dir(root()).args([
         "test",
