@@ -16,6 +16,9 @@ pub enum Side {
     Remote,
 }
 
+/// The port of name servers (RFC 1035).
+const NAME_SERVICE: u16 = 53;
+
 impl Side {
     fn other(self) -> Side {
         match self {
@@ -199,12 +202,19 @@ impl<'a> Rules<'a> {
             }
             _ => {}
         }
+        // With names resolved on this machine, its own name servers must be reached from here. The
+        // peer never sees libc's calls of them; the kernel shows them to us.
+        let own_name_server = || {
+            let here = to.port() == NAME_SERVICE && network.has(flag::DNS_OFF);
+            here.then(|| decided(Side::Local, Rule::fixed("network.dns.enabled false")))
+        };
         let (side, missed) = if network.has(flag::FILTER_LOCAL) {
             (Side::Local, "network.outgoing.filter.local (no match)")
         } else if network.has(flag::FILTER_REMOTE) {
             (Side::Remote, "network.outgoing.filter.remote (no match)")
         } else {
-            return decided(Side::Remote, Rule::fixed("network.outgoing"));
+            let otherwise = || decided(Side::Remote, Rule::fixed("network.outgoing"));
+            return own_name_server().unwrap_or_else(otherwise);
         };
         let mut unsure = false;
         for index in 0..network.outgoing.len() {
@@ -230,11 +240,11 @@ impl<'a> Rules<'a> {
                 return decided(side, Rule(self.reader.text([record[0], record[1]])));
             }
         }
-        OutgoingDecision {
+        own_name_server().unwrap_or(OutgoingDecision {
             place: side.other(),
             rule: Rule::fixed(missed),
             unsure,
-        }
+        })
     }
 
     /// Where a Unix stream connection goes. `name` is the path, or the abstract name without its

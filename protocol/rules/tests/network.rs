@@ -43,6 +43,35 @@ fn everything_goes_out_from_the_pod_without_configuration() {
 }
 
 #[test]
+fn with_names_resolved_here_name_servers_are_called_from_here() {
+    let with = |filter| {
+        block(RuleSource {
+            outgoing: OutgoingSource {
+                filter,
+                ..OutgoingSource::default()
+            },
+            dns: DnsSource {
+                enabled: false,
+                filter: None,
+            },
+            ..RuleSource::default()
+        })
+    };
+    let off = (Local, "network.dns.enabled false".to_owned());
+    let plain = with(None);
+    for proto in [Proto::Tcp, Proto::Udp] {
+        assert_eq!(decide(&plain, proto, "192.168.1.1:53"), off);
+        assert_eq!(decide(&plain, proto, "[2001:db8::1]:53"), off);
+        assert_eq!(decide(&plain, proto, "192.168.1.1:5353").0, Remote);
+    }
+    // What a filter names goes where the filter says.
+    let own = with(Some((Remote, list(&["10.0.0.0/8"]))));
+    assert_eq!(decide(&own, Proto::Udp, "10.1.1.1:53").0, Remote);
+    let other = with(Some((Local, list(&["10.0.0.0/8"]))));
+    assert_eq!(decide(&other, Proto::Udp, "192.168.1.1:53"), off);
+}
+
+#[test]
 fn a_local_filter_keeps_its_matches_here() {
     // The example of mirrord's documentation.
     let filter = list(&["tcp://1.1.1.0/24:1337", "1.1.5.0/24", "google.com", ":53"]);

@@ -1,11 +1,13 @@
 //! What is wrong with a configuration whose values are each right by themselves: patterns that do
 //! not compile, keys that exclude each other, and what we do not serve yet.
 
+mod not_yet;
+
 use fancy_regex::Regex;
 use mirrord_rules::{Machine, Side};
 
 use crate::config::Config;
-use crate::config::incoming::{HttpFilterConfig, IncomingMode};
+use crate::config::incoming::IncomingMode;
 use crate::config::target::Target;
 use crate::problem::{Problem, Severity};
 use crate::reader::inner_place;
@@ -23,6 +25,7 @@ pub(crate) fn check(config: &Config) -> Vec<Problem> {
     checks.incoming(config);
     checks.outgoing_and_dns(config);
     checks.target(config);
+    checks.not_yet(config);
     checks.problems
 }
 
@@ -134,11 +137,6 @@ impl Checks {
                 None => {}
             }
         }
-        let not_yet = HttpFilterConfig::not_yet(incoming.mode.value.0);
-        if let (Some((name, origin)), Some(not_yet)) = (filter.first(), not_yet) {
-            let message = format!("feature.network.incoming.http_filter.{name}: {not_yet}");
-            self.warning(origin, &message);
-        }
     }
 
     fn outgoing_and_dns(&mut self, config: &Config) {
@@ -166,15 +164,6 @@ impl Checks {
                     &dns.filter.origin,
                     "feature.network.dns.filter has no effect, for feature.network.dns is off",
                 );
-            } else if filter.filters.0.is_empty() {
-                let side = if filter.side == Side::Local {
-                    "in the target"
-                } else {
-                    "here"
-                };
-                let message =
-                    format!("feature.network.dns.filter is empty: all names are resolved {side}");
-                self.warning(&dns.filter.origin, &message);
             }
             let other_side = outgoing.filter.value.as_ref().filter(|other| {
                 other.side != filter.side
@@ -193,12 +182,6 @@ impl Checks {
                 );
             }
         }
-        if !network.ipv6.value {
-            self.warning(
-                &network.ipv6.origin,
-                "feature.network.ipv6: not yet: keeping IPv6 from the program comes later",
-            );
-        }
     }
 
     fn target(&mut self, config: &Config) {
@@ -213,23 +196,7 @@ impl Checks {
                     "name a target, or set feature.network.incoming to `off`",
                 );
             }
-            Some(Target::Kubernetes { kind, .. }) => {
-                let message = format!("target `{kind}/…`: not yet: Kubernetes targets come later");
-                self.warning(&target.origin, &message);
-            }
-            Some(Target::Targetless) => {
-                self.warning(
-                    &target.origin,
-                    "target: not yet: Kubernetes targets come later",
-                );
-            }
-            Some(Target::Container(_)) => {
-                self.warning(
-                    &target.origin,
-                    "target: not yet: container targets come later",
-                );
-            }
-            Some(Target::Process(_) | Target::Sandbox(_)) | None => {}
+            _ => {}
         }
     }
 }

@@ -362,3 +362,19 @@ fn http_filters_never_pass_in_silence() {
     assert!(with("mirror").contains("every request is mirrored"));
     assert_eq!(with("off"), "");
 }
+
+#[test]
+fn settings_that_are_not_followed_yet_are_told() {
+    let text = r#"{"skip_build_tools": false, "feature": {"network": {
+        "dns": {"filter": {"local": "example.com"}},
+        "outgoing": {"filter": {"local": ["10.0.0.0/8", "example.com:80"]}}
+    }}}"#;
+    let said = said("a.json", text, &[]);
+    for part in [
+        "a.json:1:22: warning: skip_build_tools: not yet",
+        "a.json:2:27: warning: feature.network.dns.filter: not yet",
+        "a.json:3:57: warning: feature.network.outgoing.filter: not yet: names (`example.com`)",
+    ] {
+        assert!(said.contains(part), "{part}\n\n{said}");
+    }
+}

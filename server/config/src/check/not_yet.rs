@@ -1,0 +1,72 @@
+//! Settings that are read and that the session does not follow yet. Whoever makes it follow one
+//! takes its warning away here; keys that nothing reads have theirs where they are declared.
+
+use mirrord_rules::{AddressFilter, Host};
+
+use super::Checks;
+use crate::config::Config;
+use crate::config::incoming::HttpFilterConfig;
+use crate::config::target::Target;
+
+impl Checks {
+    pub(super) fn not_yet(&mut self, config: &Config) {
+        self.target_not_yet(config);
+        let network = &config.feature.network;
+
+        let http = &network.incoming.http_filter;
+        let not_yet = HttpFilterConfig::not_yet(network.incoming.mode.value.0);
+        if let (Some((name, origin)), Some(not_yet)) = (http.first(), not_yet) {
+            let message = format!("feature.network.incoming.http_filter.{name}: {not_yet}");
+            self.warning(origin, &message);
+        }
+
+        let filters = network.outgoing.filter.value.iter();
+        for filter in filters.flat_map(|filter| &filter.filters.0) {
+            if let Ok(AddressFilter {
+                host: Host::Name(name),
+                ..
+            }) = filter.value.parse()
+            {
+                let message = format!(
+                    "feature.network.outgoing.filter: not yet: names (`{name}`) in filters match \
+                     nothing; list the addresses or subnets"
+                );
+                self.warning(&filter.origin, &message);
+            }
+        }
+        if network.dns.enabled.value && network.dns.filter.value.is_some() {
+            self.warning(
+                &network.dns.filter.origin,
+                "feature.network.dns.filter: not yet: all names are resolved in the target",
+            );
+        }
+        if !network.ipv6.value {
+            self.warning(
+                &network.ipv6.origin,
+                "feature.network.ipv6: not yet: keeping IPv6 from the program comes later",
+            );
+        }
+        if !config.skip_build_tools.value {
+            self.warning(
+                &config.skip_build_tools.origin,
+                "skip_build_tools: not yet: debuggers and build tools always run as if we were \
+                 not here",
+            );
+        }
+    }
+
+    fn target_not_yet(&mut self, config: &Config) {
+        let target = &config.target.path;
+        let message = match &target.value {
+            Some(Target::Kubernetes { kind, .. }) => {
+                format!("target `{kind}/…`: not yet: Kubernetes targets come later")
+            }
+            Some(Target::Targetless) => "target: not yet: Kubernetes targets come later".to_owned(),
+            Some(Target::Container(_)) => {
+                "target: not yet: container targets come later".to_owned()
+            }
+            Some(Target::Process(_) | Target::Sandbox(_)) | None => return,
+        };
+        self.warning(&target.origin, &message);
+    }
+}
