@@ -53,8 +53,12 @@ pub struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// Those of this process, with `folder`'s branch.
     pub fn of_this_process(git_branch: &dyn Fn() -> Option<String>) -> Surroundings<'_> {
+        // A value that is not text is no value of ours; it must not pass for "not set".
         let env = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
+            Some((
+                name.into_string().ok()?,
+                value.to_string_lossy().into_owned(),
+            ))
         });
         Surroundings {
             env: env.collect(),
