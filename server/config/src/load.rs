@@ -105,7 +105,13 @@ pub fn load_in(
     let text = source
         .as_ref()
         .map(|source| (source.path.as_path(), source.text.as_str()));
-    let (mut config, mut problems) = assemble(text, flags, surroundings)?;
+    // Which of several files is wrong belongs to what is wrong.
+    let with_warnings = |mut errors: ConfigErrors, warnings: &[Problem]| {
+        errors.0.extend_from_slice(warnings);
+        errors
+    };
+    let (mut config, mut problems) =
+        assemble(text, flags, surroundings).map_err(|errors| with_warnings(errors, &warnings))?;
     let env_file = &mut config.feature.env.env_file;
     if let Some(file) = &mut env_file.value
         && let Some(whole) = folder.join(&*file).to_str()
@@ -113,7 +119,8 @@ pub fn load_in(
         *file = whole.to_owned();
     }
     problems.extend(env_file::read(env_file).err());
-    let (config, more) = settle(config, problems)?;
+    let (config, more) =
+        settle(config, problems).map_err(|errors| with_warnings(errors, &warnings))?;
     warnings.extend(more);
     Ok(LoadedConfig {
         config,

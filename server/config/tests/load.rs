@@ -381,6 +381,17 @@ fn files_are_found_by_name_and_several_are_told() {
         "{warning}"
     );
 
+    let whole = fs::read(inside.join("a.mirrord.yaml")).unwrap();
+    fs::write(inside.join("a.mirrord.yaml"), "feature:\n  fss: local\n").unwrap();
+    let errors = load_in(None, folder.path(), &Flags::default(), &surroundings(&[]))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        errors.contains("a.mirrord.yaml:2:3: error: ") && errors.contains("is used, and not"),
+        "{errors}"
+    );
+    fs::write(inside.join("a.mirrord.yaml"), whole).unwrap();
+
     let named = inside.join("mirrord.json");
     let loaded = load(&[("MIRRORD_CONFIG_FILE", named.to_str().unwrap())]);
     assert_eq!(loaded.config.feature.fs.mode.value, FsMode::Write);
