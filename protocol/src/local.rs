@@ -156,7 +156,10 @@ mod tests {
 
     #[test]
     fn events_survive_the_way_to_the_session() {
-        let event = EventKind::Notice { level: "warn".into(), text: "so \"it\" is".into() };
+        let event = EventKind::Notice {
+            level: "warn".into(),
+            text: "so \"it\" is".into(),
+        };
         let message = FromSupervisor::Event(event);
         let bytes = codec::encode(&message).unwrap();
         assert_eq!(codec::decode::<FromSupervisor>(&bytes).unwrap(), message);

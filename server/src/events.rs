@@ -24,7 +24,11 @@ pub struct EventLog {
 impl EventLog {
     /// A log that keeps nothing.
     pub fn nowhere() -> Self {
-        EventLog { seq: 0, dropped: 0, writer: None }
+        EventLog {
+            seq: 0,
+            dropped: 0,
+            writer: None,
+        }
     }
 
     /// A log into a file, which is made or emptied now.
@@ -36,7 +40,11 @@ impl EventLog {
             .name("events".into())
             .spawn(move || write_all(file, &event_rx))
             .context("could not start a thread for the events file")?;
-        Ok(EventLog { seq: 0, dropped: 0, writer: Some((event_tx, thread)) })
+        Ok(EventLog {
+            seq: 0,
+            dropped: 0,
+            writer: Some((event_tx, thread)),
+        })
     }
 
     /// Whether anybody reads the decisions (if not, the layer need not report them).
@@ -61,8 +69,14 @@ impl EventLog {
     }
 
     fn send(&mut self, kind: EventKind) -> bool {
-        let Some((event_tx, _)) = &self.writer else { return true };
-        let event = Event { seq: self.seq, ts: now(), kind };
+        let Some((event_tx, _)) = &self.writer else {
+            return true;
+        };
+        let event = Event {
+            seq: self.seq,
+            ts: now(),
+            kind,
+        };
         match event_tx.try_send(event) {
             Ok(()) => {
                 self.seq += 1;
@@ -74,12 +88,16 @@ impl EventLog {
 
     /// Writes what waits and closes the file. An error of the disk comes out here, once.
     pub fn close(mut self) -> Result<()> {
-        let Some((event_tx, thread)) = self.writer.take() else { return Ok(()) };
+        let Some((event_tx, thread)) = self.writer.take() else {
+            return Ok(());
+        };
         if self.dropped > 0 {
             let last = Event {
                 seq: self.seq,
                 ts: now(),
-                kind: EventKind::Dropped { count: self.dropped },
+                kind: EventKind::Dropped {
+                    count: self.dropped,
+                },
             };
             // Blocking is right here: nothing else is left to do.
             let _ = event_tx.send(last);
@@ -129,12 +147,17 @@ mod tests {
         let path = folder.path().join("events");
         let mut log = EventLog::to_file(&path).unwrap();
         for text in ["one", "two"] {
-            log.add(EventKind::Notice { level: "info".into(), text: text.into() });
+            log.add(EventKind::Notice {
+                level: "info".into(),
+                text: text.into(),
+            });
         }
         log.close().unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        let events: Vec<serde_json::Value> =
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let events: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
         assert_eq!(events.len(), 2);
         assert_eq!(events[1]["seq"], 1);
         assert_eq!(events[1]["kind"], "notice");

@@ -24,7 +24,11 @@ pub fn create(path: &Path) -> Result<String> {
 pub fn read(path: &Path) -> Result<SigningKey> {
     let bytes = std::fs::read(path)
         .with_context(|| format!("could not read the key file {}", path.display()))?;
-    ensure!(bytes.len() == 32, "{} is not a key file (32 bytes)", path.display());
+    ensure!(
+        bytes.len() == 32,
+        "{} is not a key file (32 bytes)",
+        path.display()
+    );
     let mut key = [0; 32];
     key.copy_from_slice(&bytes);
     Ok(SigningKey::from_bytes(&key))

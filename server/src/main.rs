@@ -41,7 +41,9 @@ fn main() {
 /// Logs go to stderr, and only when asked for: a program's own output must stay readable.
 fn start_log(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        tell(format_args!("--log {filter:?} is not a log filter ({error}); using \"warn\""));
+        tell(format_args!(
+            "--log {filter:?} is not a log filter ({error}); using \"warn\""
+        ));
         tracing_subscriber::EnvFilter::new("warn")
     });
     // A log that nobody reads any more is no reason to panic.

@@ -1,8 +1,8 @@
 //! Where agents come from. A provider starts an agent for a target, tells how to reach it, and
 //! removes it. Here: targets on this machine; Kubernetes fills the same shape.
 
-pub mod local;
 pub mod list;
+pub mod local;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

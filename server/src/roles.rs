@@ -108,7 +108,11 @@ fn supervise() -> Result<()> {
         hand_over: next()?,
         rules: next()?,
         peers: next()?,
-        files: if options.has_files { Some(next()?) } else { None },
+        files: if options.has_files {
+            Some(next()?)
+        } else {
+            None
+        },
         owner: rustix::process::getuid().as_raw(),
         report_all: options.report_all,
         hostname: options.hostname,
@@ -146,7 +150,9 @@ fn serve_files() -> Result<()> {
 /// We are never supervised ourselves: a file server that waits for itself would wait for ever.
 pub fn refuse_if_supervised() -> Result<()> {
     let preload = std::env::var_os("LD_PRELOAD");
-    Ok(mirrord_supervisor::refuse_if_supervised(preload.as_deref())?)
+    Ok(mirrord_supervisor::refuse_if_supervised(
+        preload.as_deref(),
+    )?)
 }
 
 /// `@launch SOCKET PROGRAM ARGUMENT…`, with the program's environment as a descriptor.
@@ -181,7 +187,10 @@ fn program_environment() -> Result<Vec<(OsString, OsString)>> {
 
 fn options<T: serde::de::DeserializeOwned>() -> Result<T> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes).context("could not read the role's options")?;
+    std::io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .context("could not read the role's options")?;
     if bytes.is_empty() {
         bail!("this role is started by mirrord-server itself, not by hand");
     }

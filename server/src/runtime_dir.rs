@@ -19,14 +19,19 @@ pub fn user_folder() -> Result<PathBuf> {
         .filter(|path| path.parent().is_some_and(Path::is_dir))
     {
         Some(path) => path,
-        None => std::env::temp_dir().join(format!("mirrord-{}", rustix::process::getuid().as_raw())),
+        None => {
+            std::env::temp_dir().join(format!("mirrord-{}", rustix::process::getuid().as_raw()))
+        }
     };
     match fs::DirBuilder::new().mode(0o700).create(&path) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
         Err(error) => {
             return Err(error).with_context(|| {
-                format!("could not make the runtime folder {} (is XDG_RUNTIME_DIR yours?)", path.display())
+                format!(
+                    "could not make the runtime folder {} (is XDG_RUNTIME_DIR yours?)",
+                    path.display()
+                )
             });
         }
     }
@@ -98,12 +103,16 @@ fn lock_file(folder: &Path) -> Result<OwnedFd> {
 
 /// Removes folders whose lock nobody holds: their session was killed.
 fn remove_dead_sessions(parent: &Path) {
-    let Ok(entries) = fs::read_dir(parent) else { return };
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
     for entry in entries.flatten() {
         if !entry.file_name().to_string_lossy().starts_with("session-") {
             continue;
         }
-        let Ok(lock) = fs::File::open(entry.path().join("lock")) else { continue };
+        let Ok(lock) = fs::File::open(entry.path().join("lock")) else {
+            continue;
+        };
         if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
             && let Err(error) = fs::remove_dir_all(entry.path())
         {

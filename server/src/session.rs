@@ -121,14 +121,21 @@ async fn serve(parts: &mut Parts) -> Result<i32> {
 
 impl Parts {
     async fn on_supervisor(&mut self, message: FromSupervisor) -> Result<()> {
-        let Some(message) = self.outgoing.handle(message) else { return Ok(()) };
+        let Some(message) = self.outgoing.handle(message) else {
+            return Ok(());
+        };
         match message {
             FromSupervisor::Event(kind) => {
                 self.say(&kind);
                 self.events.add(kind);
             }
             FromSupervisor::EventsDropped(count) => self.events.add(EventKind::Dropped { count }),
-            FromSupervisor::Listen { ticket, pid, asked, bound } => {
+            FromSupervisor::Listen {
+                ticket,
+                pid,
+                asked,
+                bound,
+            } => {
                 self.listeners.listen(ticket, pid, asked, bound);
             }
             FromSupervisor::Idle => self.program.others_ended(),
@@ -151,7 +158,10 @@ impl Parts {
     fn on_notice(&mut self, notice: Notice) -> Option<String> {
         match notice {
             Notice::TargetGone => return Some(format!("the target {} ended", self.target)),
-            Notice::SubscriptionEnded { subscription, reason } => {
+            Notice::SubscriptionEnded {
+                subscription,
+                reason,
+            } => {
                 self.listeners.ended(subscription, &reason);
             }
             Notice::Log { level, text } => {

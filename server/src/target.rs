@@ -32,8 +32,19 @@ pub enum TargetError {
 }
 
 const KUBERNETES_KINDS: &[&str] = &[
-    "pod", "deployment", "deploy", "statefulset", "daemonset", "replicaset", "job", "cronjob",
-    "service", "rollout", "label", "targetless", "container",
+    "pod",
+    "deployment",
+    "deploy",
+    "statefulset",
+    "daemonset",
+    "replicaset",
+    "job",
+    "cronjob",
+    "service",
+    "rollout",
+    "label",
+    "targetless",
+    "container",
 ];
 
 impl FromStr for Target {
@@ -50,7 +61,9 @@ impl FromStr for Target {
                 let name = if name.is_empty() { "default" } else { name };
                 Ok(Target::Sandbox(name.to_owned()))
             }
-            kind if KUBERNETES_KINDS.contains(&kind) => Err(TargetError::Kubernetes(text.to_owned())),
+            kind if KUBERNETES_KINDS.contains(&kind) => {
+                Err(TargetError::Kubernetes(text.to_owned()))
+            }
             _ => Err(TargetError::Unknown(text.to_owned())),
         }
     }

@@ -48,19 +48,33 @@ pub fn allowed() -> Vec<Allowed> {
 pub fn assert_same(program: &str, command: &str, inside: &str, through_us: &str) {
     let (owned, left_out): (Vec<Regex>, Vec<Regex>) = allowed()
         .iter()
-        .filter(|one| one.programs.iter().any(|name| name == "*" || name == program))
+        .filter(|one| {
+            one.programs
+                .iter()
+                .any(|name| name == "*" || name == program)
+        })
         .filter(|one| one.commands.iter().any(|name| name == command))
         .filter(|one| one.users == Users::All || !product::is_root())
         .map(|one| Regex::new(&one.line).expect("a regular expression"))
         .partition(|line| line.capture_names().flatten().any(|name| name == "uid"));
     let kept = |text: &str| -> Vec<String> {
-        let lines = text.lines().filter(|line| !left_out.iter().any(|one| one.is_match(line)));
+        let lines = text
+            .lines()
+            .filter(|line| !left_out.iter().any(|one| one.is_match(line)));
         lines.map(str::to_owned).collect()
     };
-    let inside = inside.lines().map(|line| as_own(line, &owned)).collect::<Vec<_>>().join("\n");
+    let inside = inside
+        .lines()
+        .map(|line| as_own(line, &owned))
+        .collect::<Vec<_>>()
+        .join("\n");
     let (inside, through_us) = (kept(&inside), kept(through_us));
     let only = |these: &[String], those: &[String]| -> Vec<String> {
-        these.iter().filter(|line| !those.contains(line)).cloned().collect()
+        these
+            .iter()
+            .filter(|line| !those.contains(line))
+            .cloned()
+            .collect()
     };
     assert!(
         inside == through_us,
@@ -69,14 +83,22 @@ pub fn assert_same(program: &str, command: &str, inside: &str, through_us: &str)
         only(&inside, &through_us).join("\n    "),
         only(&through_us, &inside).join("\n    "),
     );
-    assert!(!inside.is_empty(), "{program} {command} printed nothing to compare");
+    assert!(
+        !inside.is_empty(),
+        "{program} {command} printed nothing to compare"
+    );
 }
 
 /// A line as it would be if the pod's root were we: ids of 0 in the groups `uid` and `gid`.
 fn as_own(line: &str, rules: &[Regex]) -> String {
-    let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+    let (user, group) = (
+        rustix::process::getuid().as_raw(),
+        rustix::process::getgid().as_raw(),
+    );
     for rule in rules {
-        let Some(found) = rule.captures(line) else { continue };
+        let Some(found) = rule.captures(line) else {
+            continue;
+        };
         let mut places: Vec<_> = [("uid", user), ("gid", group)]
             .into_iter()
             .filter_map(|(name, id)| Some((found.name(name)?, id)))
@@ -99,10 +121,23 @@ mod tests {
 
     #[test]
     fn only_zeroes_in_the_named_places_become_ones_own_ids() {
-        let rules = [Regex::new("^stat uid (?<uid>[0-9]+) gid (?<gid>[0-9]+) size").expect("a rule")];
-        let (user, group) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-        assert_eq!(as_own("stat uid 0 gid 0 size 0", &rules), format!("stat uid {user} gid {group} size 0"));
-        assert_eq!(as_own("stat uid 7 gid 0 size 0", &rules), format!("stat uid 7 gid {group} size 0"));
-        assert_eq!(as_own("other uid 0 gid 0 size 0", &rules), "other uid 0 gid 0 size 0");
+        let rules =
+            [Regex::new("^stat uid (?<uid>[0-9]+) gid (?<gid>[0-9]+) size").expect("a rule")];
+        let (user, group) = (
+            rustix::process::getuid().as_raw(),
+            rustix::process::getgid().as_raw(),
+        );
+        assert_eq!(
+            as_own("stat uid 0 gid 0 size 0", &rules),
+            format!("stat uid {user} gid {group} size 0")
+        );
+        assert_eq!(
+            as_own("stat uid 7 gid 0 size 0", &rules),
+            format!("stat uid 7 gid {group} size 0")
+        );
+        assert_eq!(
+            as_own("other uid 0 gid 0 size 0", &rules),
+            "other uid 0 gid 0 size 0"
+        );
     }
 }

@@ -23,21 +23,34 @@ impl Pod {
     /// A pod made from `spec`, with the probe programs.
     pub fn with(mut spec: SandboxSpec) -> Pod {
         // A runtime folder of its own for each pod: what is left in it at the end is a fault.
-        let runtime = tempfile::Builder::new().prefix("run-").tempdir().expect("a runtime folder");
+        let runtime = tempfile::Builder::new()
+            .prefix("run-")
+            .tempdir()
+            .expect("a runtime folder");
         spec = spec.bind(programs::folder());
         // Debian's Java keeps its settings in /etc, which is the pod's own.
         for entry in std::fs::read_dir("/etc").expect("readable").flatten() {
             if entry.file_name().to_string_lossy().starts_with("java-") {
                 let path = entry.path();
-                spec.binds.push(Bind { host: path.clone(), pod: path, writable: false });
+                spec.binds.push(Bind {
+                    host: path.clone(),
+                    pod: path,
+                    writable: false,
+                });
             }
         }
         let folder = runtime.path().join("mirrord/sandboxes");
         let sandboxes = Sandboxes::new(folder, product::server());
         std::fs::create_dir(runtime.path().join("mirrord")).expect("a folder");
         make_private(&runtime.path().join("mirrord"));
-        let sandbox = sandboxes.up(&spec).unwrap_or_else(|error| panic!("no sandbox: {error}"));
-        Pod { sandbox, sandboxes, runtime }
+        let sandbox = sandboxes
+            .up(&spec)
+            .unwrap_or_else(|error| panic!("no sandbox: {error}"));
+        Pod {
+            sandbox,
+            sandboxes,
+            runtime,
+        }
     }
 
     /// As `--target` takes it.

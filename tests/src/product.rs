@@ -28,7 +28,8 @@ pub fn server() -> PathBuf {
 
 /// The folder `tests/` of the repository (`MIRRORD_TEST_SOURCES` where it was copied).
 pub fn sources() -> PathBuf {
-    std::env::var_os("MIRRORD_TEST_SOURCES").map_or_else(|| repository().join("tests"), PathBuf::from)
+    std::env::var_os("MIRRORD_TEST_SOURCES")
+        .map_or_else(|| repository().join("tests"), PathBuf::from)
 }
 
 /// Whether the tests run as root.
@@ -37,5 +38,8 @@ pub fn is_root() -> bool {
 }
 
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lies in the repository").to_path_buf()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("tests lies in the repository")
+        .to_path_buf()
 }

@@ -29,7 +29,10 @@ pub fn all() -> &'static [Program] {
 
 /// The one of this name.
 pub fn named(name: &str) -> &'static Program {
-    all().iter().find(|program| program.name == name).unwrap_or_else(|| panic!("no program {name}"))
+    all()
+        .iter()
+        .find(|program| program.name == name)
+        .unwrap_or_else(|| panic!("no program {name}"))
 }
 
 /// A real Python: not a version manager's shim, which the pod does not have.
@@ -38,7 +41,10 @@ pub const PYTHON: &str = "/usr/bin/python3";
 /// The folder of the JDK, without the links through `/etc/alternatives`.
 pub fn java_home() -> PathBuf {
     let java = fs::canonicalize("/usr/bin/java").expect("java is installed");
-    java.ancestors().nth(2).expect("java lies in JAVA_HOME/bin").to_path_buf()
+    java.ancestors()
+        .nth(2)
+        .expect("java lies in JAVA_HOME/bin")
+        .to_path_buf()
 }
 
 fn built() -> &'static (PathBuf, Vec<Program>) {
@@ -66,7 +72,10 @@ fn build_folder() -> PathBuf {
         fs::read(&name).expect("readable").hash(&mut hasher);
     }
     let base = std::env::var_os("HOME").map_or_else(std::env::temp_dir, PathBuf::from);
-    base.join(format!(".cache/mirrord-tests/programs-{:016x}", hasher.finish()))
+    base.join(format!(
+        ".cache/mirrord-tests/programs-{:016x}",
+        hasher.finish()
+    ))
 }
 
 fn build(sources: &Path, folder: &Path) -> Vec<Program> {
@@ -78,11 +87,26 @@ fn build(sources: &Path, folder: &Path) -> Vec<Program> {
             fs::copy(sources.join(script), at(script)).expect("copied");
         }
         let c = sources.join("probe.c");
-        run(Command::new("cc").args(["-O1", "-g", "-o"]).arg(at("c")).arg(&c));
-        run(Command::new("cc").args(["-O1", "-static", "-w", "-o"]).arg(at("c-static")).arg(&c));
-        run(Command::new("musl-gcc").args(["-O1", "-static", "-o"]).arg(at("c-musl")).arg(&c));
-        run(Command::new("javac").arg("-d").arg(folder).arg(sources.join("Probe.java")));
-        run(Command::new("rustc").args(["--edition", "2024", "-o"]).arg(at("rust")).arg(sources.join("probe.rs")));
+        run(Command::new("cc")
+            .args(["-O1", "-g", "-o"])
+            .arg(at("c"))
+            .arg(&c));
+        run(Command::new("cc")
+            .args(["-O1", "-static", "-w", "-o"])
+            .arg(at("c-static"))
+            .arg(&c));
+        run(Command::new("musl-gcc")
+            .args(["-O1", "-static", "-o"])
+            .arg(at("c-musl"))
+            .arg(&c));
+        run(Command::new("javac")
+            .arg("-d")
+            .arg(folder)
+            .arg(sources.join("Probe.java")));
+        run(Command::new("rustc")
+            .args(["--edition", "2024", "-o"])
+            .arg(at("rust"))
+            .arg(sources.join("probe.rs")));
         for (name, cgo) in [("go-cgo", "1"), ("go-static", "0")] {
             run(Command::new("go")
                 .env("CGO_ENABLED", cgo)
@@ -96,7 +120,10 @@ fn build(sources: &Path, folder: &Path) -> Vec<Program> {
     }
     let one = |name: &'static str, argv: &[&Path]| Program {
         name,
-        argv: argv.iter().map(|part| part.as_os_str().to_owned()).collect(),
+        argv: argv
+            .iter()
+            .map(|part| part.as_os_str().to_owned())
+            .collect(),
     };
     let java = java_home().join("bin/java");
     vec![
@@ -108,18 +135,30 @@ fn build(sources: &Path, folder: &Path) -> Vec<Program> {
         one("rust", &[&at("rust")]),
         one("python", &[Path::new(PYTHON), &at("probe.py")]),
         one("node", &[Path::new("/usr/bin/node"), &at("probe.js")]),
-        one("java", &[&java, Path::new("-XX:TieredStopAtLevel=1"), Path::new("-cp"), folder, Path::new("Probe")]),
+        one(
+            "java",
+            &[
+                &java,
+                Path::new("-XX:TieredStopAtLevel=1"),
+                Path::new("-cp"),
+                folder,
+                Path::new("Probe"),
+            ],
+        ),
         one("shell", &[Path::new("/bin/sh"), &at("probe.sh")]),
     ]
 }
 
 /// Where compilers keep what they can use again.
 pub fn cache() -> PathBuf {
-    std::env::var_os("MIRRORD_TEST_CACHE").map_or_else(|| build_folder().join("cache"), PathBuf::from)
+    std::env::var_os("MIRRORD_TEST_CACHE")
+        .map_or_else(|| build_folder().join("cache"), PathBuf::from)
 }
 
 fn run(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|error| panic!("could not start {command:?}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("could not start {command:?}: {error}"));
     assert!(
         output.status.success(),
         "{command:?} failed:\n{}",

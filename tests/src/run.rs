@@ -42,8 +42,14 @@ pub fn exec<S: AsRef<OsStr>>(pod: &Pod, options: &[&str], argv: &[S]) -> Command
     let mut command = Command::new(product::server());
     command
         .env_clear()
-        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("HOME", std::env::var_os("HOME").unwrap_or_else(|| "/".into()))
+        .env(
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        )
+        .env(
+            "HOME",
+            std::env::var_os("HOME").unwrap_or_else(|| "/".into()),
+        )
         .env("XDG_RUNTIME_DIR", pod.runtime())
         .current_dir(pod.runtime())
         .args(["exec", "--target", &pod.target()])
@@ -128,16 +134,28 @@ impl Running {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
                 let text = |reader: Option<std::thread::JoinHandle<String>>| {
-                    reader.map(|reader| reader.join().unwrap_or_default()).unwrap_or_default()
+                    reader
+                        .map(|reader| reader.join().unwrap_or_default())
+                        .unwrap_or_default()
                 };
-                panic!("not ended in time; printed {:?} and {:?}", text(stdout), text(stderr));
+                panic!(
+                    "not ended in time; printed {:?} and {:?}",
+                    text(stdout),
+                    text(stderr)
+                );
             }
             std::thread::sleep(Duration::from_millis(5));
         };
         let text = |reader: Option<std::thread::JoinHandle<String>>| {
-            reader.map(|reader| reader.join().expect("read")).unwrap_or_default()
+            reader
+                .map(|reader| reader.join().expect("read"))
+                .unwrap_or_default()
         };
-        Ended { stdout: text(stdout), stderr: text(stderr), status }
+        Ended {
+            stdout: text(stdout),
+            stderr: text(stderr),
+            status,
+        }
     }
 }
 

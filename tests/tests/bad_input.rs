@@ -10,7 +10,10 @@ use mirrord_tests::{product, programs};
 
 fn server(runtime: &std::path::Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(product::server());
-    command.env("XDG_RUNTIME_DIR", runtime).current_dir(runtime).args(arguments);
+    command
+        .env("XDG_RUNTIME_DIR", runtime)
+        .current_dir(runtime)
+        .args(arguments);
     run::finish(&mut command)
 }
 
@@ -18,14 +21,21 @@ fn assert_refused(ended: &Ended, words: &[&str]) {
     assert_eq!(ended.status.code(), Some(125), "{ended:?}");
     assert_eq!(ended.stdout, "", "nothing ran: {ended:?}");
     for word in words {
-        assert!(ended.stderr.contains(word), "{word:?} is not in {:?}", ended.stderr);
+        assert!(
+            ended.stderr.contains(word),
+            "{word:?} is not in {:?}",
+            ended.stderr
+        );
     }
     assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
 }
 
 fn assert_nothing_left(runtime: &std::path::Path) {
     let sessions = std::fs::read_dir(runtime.join("mirrord")).map_or(0, |entries| {
-        entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with("session-")).count()
+        entries
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with("session-"))
+            .count()
     });
     assert_eq!(sessions, 0, "no session folder is left");
 }
@@ -40,7 +50,10 @@ fn targets_that_do_not_exist_say_what_to_do() {
         ("pod/web", &["cluster", "sandbox/NAME"]),
         ("web", &["sandbox/NAME", "process/PID"]),
     ] {
-        let ended = server(runtime.path(), &["exec", "--target", target, "--", "/bin/echo", "ran"]);
+        let ended = server(
+            runtime.path(),
+            &["exec", "--target", target, "--", "/bin/echo", "ran"],
+        );
         assert_refused(&ended, words);
     }
     let ended = server(runtime.path(), &["exec", "--", "/bin/echo", "ran"]);
@@ -66,7 +79,10 @@ fn a_process_of_somebody_else_needs_root() {
         return;
     }
     let runtime = tempfile::tempdir().unwrap();
-    let ended = server(runtime.path(), &["exec", "--target", "process/1", "--", "/bin/echo", "ran"]);
+    let ended = server(
+        runtime.path(),
+        &["exec", "--target", "process/1", "--", "/bin/echo", "ran"],
+    );
     assert_refused(&ended, &["process/1", "root"]);
 }
 
@@ -74,9 +90,21 @@ fn a_process_of_somebody_else_needs_root() {
 fn a_bad_configuration_is_an_error_with_its_place() {
     let pod = Pod::up("config");
     for (name, text, words) in [
-        ("a.json", "{\"feature\": {\"fs\": {\"mod\": \"read\"}}}", &["a.json:1:", "mod", "mode"][..]),
-        ("b.json", "{\"feature\": {\n  \"fs\": {\"local\": [\"(\"]}}}", &["b.json:2:"]),
-        ("c.yaml", "feature:\n  fs:\n    mode: sideways\n", &["c.yaml:3:", "sideways"]),
+        (
+            "a.json",
+            "{\"feature\": {\"fs\": {\"mod\": \"read\"}}}",
+            &["a.json:1:", "mod", "mode"][..],
+        ),
+        (
+            "b.json",
+            "{\"feature\": {\n  \"fs\": {\"local\": [\"(\"]}}}",
+            &["b.json:2:"],
+        ),
+        (
+            "c.yaml",
+            "feature:\n  fs:\n    mode: sideways\n",
+            &["c.yaml:3:", "sideways"],
+        ),
         ("d.toml", "[feature.fs]\nmode = 7\n", &["d.toml:2:"]),
         ("e.json", "{\"feature\": ", &["e.json:1:"]),
     ] {
@@ -109,18 +137,38 @@ fn without_fuse_whole_files_can_still_be_read_and_the_user_is_told() {
         // This test once more, pod and all, in a mount namespace in which there is no /dev/fuse.
         // An ordinary user needs a user namespace for that, whose processes have no rights over
         // pods that were made outside it.
-        let map: &[&str] = if product::is_root() { &["-m"] } else { &["-Um", "--map-current-user", "--keep-caps"] };
+        let map: &[&str] = if product::is_root() {
+            &["-m"]
+        } else {
+            &["-Um", "--map-current-user", "--keep-caps"]
+        };
         let mut command = Command::new("unshare");
-        command.args(map).args(["sh", "-c", "mount --bind /dev/null /dev/fuse && exec \"$@\"", "sh"]);
-        command.arg(std::env::current_exe().unwrap()).env(INSIDE, "yes");
-        command.args(["--exact", "without_fuse_whole_files_can_still_be_read_and_the_user_is_told"]);
+        command.args(map).args([
+            "sh",
+            "-c",
+            "mount --bind /dev/null /dev/fuse && exec \"$@\"",
+            "sh",
+        ]);
+        command
+            .arg(std::env::current_exe().unwrap())
+            .env(INSIDE, "yes");
+        command.args([
+            "--exact",
+            "without_fuse_whole_files_can_still_be_read_and_the_user_is_told",
+        ]);
         let ended = run::finish(&mut command);
-        assert!(ended.status.success() && ended.stdout.contains("1 passed"), "{ended:?}");
+        assert!(
+            ended.status.success() && ended.stdout.contains("1 passed"),
+            "{ended:?}"
+        );
         return;
     }
     let pod = Pod::up("no-fuse");
     let ended = run::finish(&mut run::exec(&pod, &[], &["cat", "/data/hello.txt"]));
-    assert!(ended.stdout.contains("hello from a file in the pod"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("hello from a file in the pod"),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("FUSE"), "the user is told: {ended:?}");
 }
 

@@ -25,7 +25,9 @@ fn processes(pod: &Pod, word: &str) -> Vec<i32> {
     let runtime = pod.runtime().to_str().expect("UTF-8").to_owned();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
         let read = |name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
         let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
         let environment = String::from_utf8_lossy(&read("environ")).into_owned();
@@ -56,13 +58,21 @@ fn serving(pod: &Pod) -> Running {
 }
 
 fn pod_answers(pod: &Pod) -> bool {
-    pod.sandbox.client_http(&call()).is_ok_and(|answer| answer.text().contains("pod: shop-"))
+    pod.sandbox
+        .client_http(&call())
+        .is_ok_and(|answer| answer.text().contains("pod: shop-"))
 }
 
 fn nothing_left(pod: &Pod) {
-    wait_until("all of our processes are gone", Duration::from_secs(5), || {
-        ["mirrord-server", "mirrord-agent"].iter().all(|word| processes(pod, word).is_empty())
-    });
+    wait_until(
+        "all of our processes are gone",
+        Duration::from_secs(5),
+        || {
+            ["mirrord-server", "mirrord-agent"]
+                .iter()
+                .all(|word| processes(pod, word).is_empty())
+        },
+    );
 }
 
 #[test]
@@ -70,10 +80,15 @@ fn agent_killed_while_stealing() {
     let pod = Pod::up("agent-killed");
     let running = serving(&pod);
     kill(&processes(&pod, "mirrord-agent"));
-    wait_until("the pod answers", Duration::from_secs(2), || pod_answers(&pod));
+    wait_until("the pod answers", Duration::from_secs(2), || {
+        pod_answers(&pod)
+    });
     let ended = running.finish();
     assert_eq!(ended.status.code(), Some(125), "{ended:?}");
-    assert!(ended.stderr.contains("the pod is out of reach"), "the user is told: {ended:?}");
+    assert!(
+        ended.stderr.contains("the pod is out of reach"),
+        "the user is told: {ended:?}"
+    );
     nothing_left(&pod);
 }
 
@@ -81,13 +96,22 @@ fn agent_killed_while_stealing() {
 fn program_killed() {
     let pod = Pod::up("program-killed");
     let running = serving(&pod);
-    let name = programs::named("c").argv[0].to_str().expect("UTF-8").to_owned() + " serve";
+    let name = programs::named("c").argv[0]
+        .to_str()
+        .expect("UTF-8")
+        .to_owned()
+        + " serve";
     let program: Vec<i32> = processes(&pod, &name)
         .into_iter()
-        .filter(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == *programs::named("c").argv[0]))
+        .filter(|pid| {
+            std::fs::read_link(format!("/proc/{pid}/exe"))
+                .is_ok_and(|exe| exe == *programs::named("c").argv[0])
+        })
         .collect();
     kill(&program);
-    wait_until("the pod answers", Duration::from_secs(3), || pod_answers(&pod));
+    wait_until("the pod answers", Duration::from_secs(3), || {
+        pod_answers(&pod)
+    });
     let ended = running.finish();
     assert_eq!(ended.status.code(), Some(128 + 9), "{ended:?}");
     nothing_left(&pod);
@@ -100,9 +124,13 @@ fn session_killed() {
     // Nobody reads any more what is said either: a terminal that was closed.
     drop((running.child.stdout.take(), running.child.stderr.take()));
     running.child.kill().expect("killed");
-    wait_until("the pod answers", Duration::from_secs(3), || pod_answers(&pod));
+    wait_until("the pod answers", Duration::from_secs(3), || {
+        pod_answers(&pod)
+    });
     // The program must not go on with every call failing: it is ended.
-    wait_until("the program is ended", Duration::from_secs(5), || processes(&pod, "serve 8080").is_empty());
+    wait_until("the program is ended", Duration::from_secs(5), || {
+        processes(&pod, "serve 8080").is_empty()
+    });
     nothing_left(&pod);
     drop(running);
     // What only the session's folder shows of it is removed by the next session.
@@ -121,11 +149,18 @@ fn supervisor_worker_killed_goes_unnoticed() {
     assert!(supervisors.len() >= 2, "keeper and worker: {supervisors:?}");
     // The keeper is the oldest; its child is the worker.
     let keeper = *supervisors.iter().min().expect("some");
-    let workers: Vec<i32> = supervisors.into_iter().filter(|pid| *pid != keeper).collect();
+    let workers: Vec<i32> = supervisors
+        .into_iter()
+        .filter(|pid| *pid != keeper)
+        .collect();
     kill(&workers);
     let ended = running.finish();
     assert!(ended.status.success(), "the program went on: {ended:?}");
-    assert_eq!(ended.stdout.matches("hello from a file").count(), 7, "{ended:?}");
+    assert_eq!(
+        ended.stdout.matches("hello from a file").count(),
+        7,
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -133,10 +168,16 @@ fn target_ends() {
     let pod = Pod::up("target-ends");
     let running = serving(&pod);
     // SAFETY: plain kill(2) of the sandbox's own target.
-    assert_eq!(unsafe { libc::kill(pod.sandbox.target_pid() as i32, libc::SIGKILL) }, 0);
+    assert_eq!(
+        unsafe { libc::kill(pod.sandbox.target_pid() as i32, libc::SIGKILL) },
+        0
+    );
     let ended = running.finish();
     assert_eq!(ended.status.code(), Some(125), "{ended:?}");
-    assert!(ended.stderr.contains("target") && ended.stderr.contains("ended"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("target") && ended.stderr.contains("ended"),
+        "{ended:?}"
+    );
     nothing_left(&pod);
 }
 

@@ -30,7 +30,10 @@ fn wait_for_the_pod(pod: &Pod, within: Duration) {
         {
             return;
         }
-        assert!(started.elapsed() < within, "the pod does not answer its clients again");
+        assert!(
+            started.elapsed() < within,
+            "the pod does not answer its clients again"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -99,7 +102,10 @@ fn ipv6_clients_are_stolen_too() {
     let mut command = run::exec(&pod, &["--steal"], &programs::named("c").argv);
     let (running, _) = run::Running::start(command.args(["serve", "8080", "1"]), "listening on");
     let answer = outside(&pod, &call_v6("/six"));
-    assert!(answer.contains("/six") && answer.contains(CLIENT_V6), "{answer}");
+    assert!(
+        answer.contains("/six") && answer.contains(CLIENT_V6),
+        "{answer}"
+    );
     assert!(running.finish().status.success());
 }
 
@@ -107,7 +113,8 @@ fn ipv6_clients_are_stolen_too() {
 fn the_pod_answers_again_when_the_program_is_killed() {
     let pod = Pod::up("killed");
     let mut command = run::exec(&pod, &["--steal"], &programs::named("go-static").argv);
-    let (mut running, _) = run::Running::start(command.args(["serve", "8080", "100"]), "listening on");
+    let (mut running, _) =
+        run::Running::start(command.args(["serve", "8080", "100"]), "listening on");
     assert!(outside(&pod, &call_v4("/")).starts_with("local "));
     running.child.kill().expect("killed");
     running.child.wait().expect("waited");

@@ -10,8 +10,15 @@ use mirrord_tests::{programs, run};
 #[test]
 fn signals_reach_the_program_and_its_answer_comes_out() {
     let pod = Pod::up("signals");
-    for (signal, name) in [(libc::SIGTERM, "TERM"), (libc::SIGHUP, "HUP"), (libc::SIGUSR1, "USR1"), (libc::SIGINT, "INT")] {
-        let script = format!("trap 'echo got {name}; exit 3' {name}; echo ready; while :; do sleep 0.05; done");
+    for (signal, name) in [
+        (libc::SIGTERM, "TERM"),
+        (libc::SIGHUP, "HUP"),
+        (libc::SIGUSR1, "USR1"),
+        (libc::SIGINT, "INT"),
+    ] {
+        let script = format!(
+            "trap 'echo got {name}; exit 3' {name}; echo ready; while :; do sleep 0.05; done"
+        );
         let mut command = run::exec(&pod, &[], &["/bin/sh", "-c", &script]);
         let (running, _) = Running::start(&mut command, "ready");
         // SAFETY: plain kill(2) of our own child.
@@ -26,18 +33,39 @@ fn signals_reach_the_program_and_its_answer_comes_out() {
 fn a_terminal_stays_in_the_programs_hands() {
     let pod = Pod::up("terminal");
     // `script` gives it a terminal; the program must be in its foreground group and may read it.
-    let server = run::exec(&pod, &[], &["/bin/sh", "-c", "test -t 0 && ps -o stat= -p $$ | grep -q + && read line && echo got $line"]);
+    let server = run::exec(
+        &pod,
+        &[],
+        &[
+            "/bin/sh",
+            "-c",
+            "test -t 0 && ps -o stat= -p $$ | grep -q + && read line && echo got $line",
+        ],
+    );
     let quoted: Vec<String> = std::iter::once(server.get_program())
         .chain(server.get_args())
         .map(|part| format!("'{}'", part.to_str().expect("UTF-8")))
         .collect();
     let mut command = std::process::Command::new("script");
-    command.args(["-qec", &quoted.join(" "), "/dev/null"]).current_dir(pod.runtime());
-    command.envs(server.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    command
+        .args(["-qec", &quoted.join(" "), "/dev/null"])
+        .current_dir(pod.runtime());
+    command.envs(
+        server
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped());
     let mut child = command.spawn().expect("script(1) is installed");
     use std::io::Write;
-    child.stdin.take().expect("piped").write_all(b"hello terminal\n").expect("written");
+    child
+        .stdin
+        .take()
+        .expect("piped")
+        .write_all(b"hello terminal\n")
+        .expect("written");
     let output = child.wait_with_output().expect("waited");
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(printed.contains("got hello terminal"), "{printed}");
@@ -49,7 +77,11 @@ fn children_stay_in_the_session_also_with_a_clean_environment() {
     let script = "env -i /bin/cat /data/hello.txt; (cd /data && /usr/bin/env -i /bin/cat hello.txt); \
                   /bin/sh -c '/bin/cat /data/hello.txt &  wait'";
     let ended = run::finish(&mut run::exec(&pod, &[], &["/bin/sh", "-c", script]));
-    assert_eq!(ended.stdout.matches("hello from a file in the pod").count(), 3, "{ended:?}");
+    assert_eq!(
+        ended.stdout.matches("hello from a file in the pod").count(),
+        3,
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -73,7 +105,10 @@ fn a_file_that_changes_in_the_pod_is_seen_within_a_second_while_it_is_held() {
     let written = Instant::now();
     let ended = running.finish();
     assert!(ended.stdout.contains("seen after True"), "{ended:?}");
-    assert!(written.elapsed() < Duration::from_secs(2), "seen within a second, and ended");
+    assert!(
+        written.elapsed() < Duration::from_secs(2),
+        "seen within a second, and ended"
+    );
     assert_eq!(ended.status.signal(), None);
 }
 
@@ -85,7 +120,11 @@ fn a_program_that_is_to_be_skipped_sees_this_machine() {
     let options = ["--config", config.to_str().unwrap()];
     let script = "cat /data/hello.txt; head /data/hello.txt";
     let ended = run::finish(&mut run::exec(&pod, &options, &["/bin/sh", "-c", script]));
-    assert_eq!(ended.stdout.matches("hello from a file in the pod").count(), 1, "{ended:?}");
+    assert_eq!(
+        ended.stdout.matches("hello from a file in the pod").count(),
+        1,
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("No such file"), "{ended:?}");
 }
 
@@ -94,8 +133,19 @@ fn a_session_inside_a_session_is_refused() {
     let pod = Pod::up("inside");
     let target = pod.target();
     let server = mirrord_tests::product::server();
-    let argv = [server.to_str().unwrap(), "exec", "--target", &target, "--", "/bin/echo", "ran"];
+    let argv = [
+        server.to_str().unwrap(),
+        "exec",
+        "--target",
+        &target,
+        "--",
+        "/bin/echo",
+        "ran",
+    ];
     let ended = run::finish(&mut run::exec(&pod, &[], &argv));
-    assert!(!ended.status.success() && !ended.stdout.contains("ran"), "{ended:?}");
+    assert!(
+        !ended.status.success() && !ended.stdout.contains("ran"),
+        "{ended:?}"
+    );
     assert!(ended.stderr.contains("supervis"), "{ended:?}");
 }

@@ -27,7 +27,11 @@ fn pod_of_a_user(name: &str) -> Option<Pod> {
         return None;
     }
     let mut spec = SandboxSpec::new(name);
-    spec.run_as = Some(RunAs { uid: USER, gid: USER, groups: vec![2000] });
+    spec.run_as = Some(RunAs {
+        uid: USER,
+        gid: USER,
+        groups: vec![2000],
+    });
     spec.files = vec![
         file("/data/users/own", 0o600, USER),
         file("/data/users/roots", 0o600, 0),
@@ -60,44 +64,74 @@ const FILES: &[&str] = &[
 
 #[test]
 fn what_the_pods_user_may_not_read_is_refused_in_every_language() {
-    let Some(pod) = pod_of_a_user("users") else { return };
+    let Some(pod) = pod_of_a_user("users") else {
+        return;
+    };
     let config = pod.runtime().join("config.json");
-    std::fs::write(&config, r#"{"feature": {"fs": {"read_only": ["^/data(/|$)"]}}}"#).unwrap();
+    std::fs::write(
+        &config,
+        r#"{"feature": {"fs": {"read_only": ["^/data(/|$)"]}}}"#,
+    )
+    .unwrap();
     let options = ["--config", config.to_str().unwrap()];
     for name in ["c", "c-static", "go-static", "python", "rust", "node"] {
         let program = programs::named(name);
-        let arguments: Vec<&str> = std::iter::once("files").chain(FILES.iter().copied()).collect();
+        let arguments: Vec<&str> = std::iter::once("files")
+            .chain(FILES.iter().copied())
+            .collect();
         let inside = run::inside(&pod, program, &arguments);
         let through_us = run::through_us(&pod, &options, program, &arguments);
         assert_same(name, "files", &inside.stdout, &through_us.stdout);
     }
-    let denied = run::through_us(&pod, &options, programs::named("c"), &["files", "/data/users/roots"]);
-    assert!(denied.stdout.contains("open /data/users/roots: EACCES"), "{denied:?}");
+    let denied = run::through_us(
+        &pod,
+        &options,
+        programs::named("c"),
+        &["files", "/data/users/roots"],
+    );
+    assert!(
+        denied.stdout.contains("open /data/users/roots: EACCES"),
+        "{denied:?}"
+    );
 }
 
 #[test]
 fn what_the_program_makes_belongs_to_the_pods_user() {
-    let Some(pod) = pod_of_a_user("owner") else { return };
+    let Some(pod) = pod_of_a_user("owner") else {
+        return;
+    };
     let config = pod.runtime().join("config.json");
     std::fs::write(&config, r#"{"feature": {"fs": {"mode": "write"}}}"#).unwrap();
     let options = ["--config", config.to_str().unwrap()];
     let script = "umask 027; echo text > /data/users/made && mkdir /data/users/folder && ln -s made /data/users/link; \
                   echo no > /data/users/roots; echo status $?";
     let ended = run::finish(&mut run::exec(&pod, &options, &["/bin/sh", "-c", script]));
-    assert!(ended.stdout.contains("status 2") || ended.stdout.contains("status 1"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("status 2") || ended.stdout.contains("status 1"),
+        "{ended:?}"
+    );
     for (name, mode) in [("made", 0o100640), ("folder", 0o40750), ("link", 0o120777)] {
         let found = std::fs::symlink_metadata(pod.path(&format!("/data/users/{name}"))).unwrap();
         assert_eq!((found.uid(), found.gid()), (USER, USER), "{name}");
         assert_eq!(found.mode(), mode, "{name}");
     }
-    assert_eq!(std::fs::read(pod.path("/data/users/roots")).unwrap(), b"/data/users/roots");
+    assert_eq!(
+        std::fs::read(pod.path("/data/users/roots")).unwrap(),
+        b"/data/users/roots"
+    );
 }
 
 #[test]
 fn a_program_that_changes_its_uid_is_asked_for_as_that_user() {
-    let Some(pod) = pod_of_a_user("setuid") else { return };
+    let Some(pod) = pod_of_a_user("setuid") else {
+        return;
+    };
     let config = pod.runtime().join("config.json");
-    std::fs::write(&config, r#"{"feature": {"fs": {"read_only": ["^/data(/|$)"]}}}"#).unwrap();
+    std::fs::write(
+        &config,
+        r#"{"feature": {"fs": {"read_only": ["^/data(/|$)"]}}}"#,
+    )
+    .unwrap();
     let options = ["--config", config.to_str().unwrap()];
     let script = "import os\n\
         def look(path):\n\
@@ -106,7 +140,21 @@ fn a_program_that_changes_its_uid_is_asked_for_as_that_user() {
         print('before', look('/data/users/own'), look('/data/users/of-another'))\n\
         os.setgroups([]); os.setgid(3000); os.setuid(3000)\n\
         print('after', look('/data/users/own'), look('/data/users/of-another'))\n";
-    let ended = run::finish(&mut run::exec(&pod, &options, &[programs::PYTHON, "-c", script]));
-    assert!(ended.stdout.contains("before /data/users/own Permission denied"), "{ended:?}");
-    assert!(ended.stdout.contains("after Permission denied /data/users/of-another"), "{ended:?}");
+    let ended = run::finish(&mut run::exec(
+        &pod,
+        &options,
+        &[programs::PYTHON, "-c", script],
+    ));
+    assert!(
+        ended
+            .stdout
+            .contains("before /data/users/own Permission denied"),
+        "{ended:?}"
+    );
+    assert!(
+        ended
+            .stdout
+            .contains("after Permission denied /data/users/of-another"),
+        "{ended:?}"
+    );
 }

@@ -22,10 +22,19 @@ pub fn run(json: Option<&Path>, only: &str) -> Result<()> {
     let stage = stage::Stage::set()?;
     let mut figures: Vec<Figure> = Vec::new();
     println!("{}", figures::heading());
-    for operation in operations::ALL.iter().filter(|operation| operation.name.contains(only)) {
+    for operation in operations::ALL
+        .iter()
+        .filter(|operation| operation.name.contains(only))
+    {
         let figure = operation.measure(&stage).unwrap_or_else(|error| {
             eprintln!("{}: {error:#}", operation.name);
-            Figure { operation: operation.name, plain: None, bare: None, ours: None, unit: operation.unit }
+            Figure {
+                operation: operation.name,
+                plain: None,
+                bare: None,
+                ours: None,
+                unit: operation.unit,
+            }
         });
         println!("{figure}");
         figures.push(figure);

@@ -35,6 +35,7 @@ pub fn product(profile: Profile) -> Result<PathBuf> {
         }
     };
     run(&mut command)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
     Ok(target.join(folder))
 }

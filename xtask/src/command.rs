@@ -6,7 +6,9 @@ use anyhow::{Context, Result, bail};
 
 /// Runs a command to its end; anything but success is an error.
 pub fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("could not start {command:?}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("could not start {command:?}"))?;
     if !status.success() {
         bail!("{command:?} ended with {status}");
     }
@@ -33,7 +35,10 @@ pub fn cargo() -> Command {
 /// The repository's root.
 pub fn root() -> std::path::PathBuf {
     let xtask = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().expect("xtask lies in the repository").to_path_buf()
+    xtask
+        .parent()
+        .expect("xtask lies in the repository")
+        .to_path_buf()
 }
 
 /// Whether this is run by root.

@@ -26,10 +26,16 @@ pub fn check() -> Count {
 
 fn offenders() -> Result<Vec<String>> {
     let allowed = allowed_licences()?;
-    let metadata =
-        output(cargo().current_dir(root()).args(["metadata", "--format-version", "1", "--locked"]))?;
+    let metadata = output(cargo().current_dir(root()).args([
+        "metadata",
+        "--format-version",
+        "1",
+        "--locked",
+    ]))?;
     let metadata: Value = serde_json::from_str(&metadata).context("cargo metadata is not JSON")?;
-    let packages = metadata["packages"].as_array().context("cargo metadata has no packages")?;
+    let packages = metadata["packages"]
+        .as_array()
+        .context("cargo metadata has no packages")?;
     let mut offenders = Vec::new();
     for package in packages {
         let name = package["name"].as_str().unwrap_or("?");
@@ -39,7 +45,9 @@ fn offenders() -> Result<Vec<String>> {
         }
         let licence = package["license"].as_str().unwrap_or("");
         if source.is_some() && !is_satisfied(licence, &allowed) {
-            offenders.push(format!("{name} has the licence {licence:?}, which deny.toml does not allow"));
+            offenders.push(format!(
+                "{name} has the licence {licence:?}, which deny.toml does not allow"
+            ));
         }
     }
     println!("   {} packages looked at", packages.len());
@@ -47,20 +55,28 @@ fn offenders() -> Result<Vec<String>> {
 }
 
 fn allowed_licences() -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(root().join("deny.toml")).context("could not read deny.toml")?;
+    let text =
+        std::fs::read_to_string(root().join("deny.toml")).context("could not read deny.toml")?;
     let list = text
         .split_once("[licenses]")
         .and_then(|(_, rest)| rest.split_once('['))
         .and_then(|(_, rest)| rest.split_once(']'))
         .context("deny.toml has no [licenses] allow list")?;
-    Ok(list.0.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+    Ok(list
+        .0
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect())
 }
 
 /// SPDX expressions as crates use them: `OR` (also written `/`) needs one side, `AND` all.
 fn is_satisfied(expression: &str, allowed: &[String]) -> bool {
     let flat = expression.replace(['(', ')'], "").replace('/', " OR ");
     flat.split(" OR ").any(|side| {
-        side.split(" AND ").all(|licence| allowed.iter().any(|allowed| allowed == licence.trim()))
+        side.split(" AND ")
+            .all(|licence| allowed.iter().any(|allowed| allowed == licence.trim()))
     })
 }
 
@@ -70,10 +86,16 @@ mod tests {
 
     #[test]
     fn expressions() {
-        let allowed = ["MIT".to_owned(), "Apache-2.0 WITH LLVM-exception".to_owned()];
+        let allowed = [
+            "MIT".to_owned(),
+            "Apache-2.0 WITH LLVM-exception".to_owned(),
+        ];
         assert!(is_satisfied("MIT/Apache-2.0", &allowed));
         assert!(is_satisfied("GPL-3.0 OR MIT", &allowed));
-        assert!(is_satisfied("Apache-2.0 WITH LLVM-exception OR Apache-2.0", &allowed));
+        assert!(is_satisfied(
+            "Apache-2.0 WITH LLVM-exception OR Apache-2.0",
+            &allowed
+        ));
         assert!(!is_satisfied("MIT AND GPL-3.0", &allowed));
         assert!(!is_satisfied("", &allowed));
     }

@@ -46,7 +46,11 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Build { dev } => {
-            let folder = build::product(if dev { build::Profile::Dev } else { build::Profile::Release })?;
+            let folder = build::product(if dev {
+                build::Profile::Dev
+            } else {
+                build::Profile::Release
+            })?;
             println!("{}", folder.display());
         }
         Command::Demo => demo::run()?,

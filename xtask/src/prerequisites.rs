@@ -47,8 +47,11 @@ pub const SANDBOX: &[Needed] = &[
 
 /// Installs what is missing (root, Debian), or fails with the one line to type.
 pub fn say_what_is_missing(needed: &[Needed]) -> Result<()> {
-    let missing: Vec<&str> =
-        needed.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
+    let missing: Vec<&str> = needed
+        .iter()
+        .filter(|(program, _)| !on_path(program))
+        .map(|(_, package)| *package)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -62,11 +65,15 @@ pub fn say_what_is_missing(needed: &[Needed]) -> Result<()> {
                 .args(&missing),
         );
     }
-    bail!("missing programs; install them with: sudo apt-get install -y {}", missing.join(" "))
+    bail!(
+        "missing programs; install them with: sudo apt-get install -y {}",
+        missing.join(" ")
+    )
 }
 
 /// Whether `program` is on PATH.
 pub fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    })
 }

@@ -31,7 +31,9 @@ pub fn run(stages: &[Stage]) -> Result<bool> {
     let stages = if stages.is_empty() { &ALL[..] } else { stages };
     let mut total = Count::default();
     for stage in stages {
-        let name = stage.to_possible_value().map(|value| value.get_name().to_owned());
+        let name = stage
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned());
         let name = name.unwrap_or_default();
         let started = std::time::Instant::now();
         println!("== stage {name}");
@@ -42,7 +44,10 @@ pub fn run(stages: &[Stage]) -> Result<bool> {
         };
         let count = count.unwrap_or_else(|error| {
             println!("stage {name} broke off: {error:#}");
-            Count { failed: 1, ..Count::default() }
+            Count {
+                failed: 1,
+                ..Count::default()
+            }
         });
         println!("== stage {name} took {} s", started.elapsed().as_secs());
         println!("{name}: {count}");

@@ -61,12 +61,23 @@ async fn demo() -> Result<()> {
     let mut plain = Command::new(python());
     plain.arg(&sample);
     let (plain, mut child, _) = start(&mut plain).await?;
-    child.wait().await.context("could not wait for the sample program")?;
+    child
+        .wait()
+        .await
+        .context("could not wait for the sample program")?;
 
-    step(&format!("and inside the pod:  mirrord-server exec --target sandbox/{name} --steal -- python3 sample.py"));
+    step(&format!(
+        "and inside the pod:  mirrord-server exec --target sandbox/{name} --steal -- python3 sample.py"
+    ));
     let us = std::env::current_exe().context("could not find our own executable")?;
     let mut through = Command::new(us);
-    through.args(["exec", "--target", &format!("sandbox/{name}"), "--steal", "--"]);
+    through.args([
+        "exec",
+        "--target",
+        &format!("sandbox/{name}"),
+        "--steal",
+        "--",
+    ]);
     through.arg(python()).arg(&sample).arg("serve");
     let (inside, mut child, mut lines) = start(&mut through).await?;
     let line = tokio::time::timeout(DEADLINE, lines.next_line()).await;
@@ -94,7 +105,11 @@ async fn demo() -> Result<()> {
 /// which is the pod's inside the session.
 fn python() -> &'static str {
     let distribution = "/usr/bin/python3";
-    if std::path::Path::new(distribution).exists() { distribution } else { "python3" }
+    if std::path::Path::new(distribution).exists() {
+        distribution
+    } else {
+        "python3"
+    }
 }
 
 fn step(text: &str) {
@@ -118,7 +133,10 @@ async fn start(command: &mut Command) -> Result<(Seen, Child, Lines)> {
         .context("the sample program said nothing")?
         .context("could not read what the sample program said")?;
     let Some(line) = line else {
-        let status = child.wait().await.context("could not wait for the sample program")?;
+        let status = child
+            .wait()
+            .await
+            .context("could not wait for the sample program")?;
         bail!("the sample program ended at once ({status}); is python3 installed?");
     };
     let seen = serde_json::from_str(&line)
@@ -127,8 +145,10 @@ async fn start(command: &mut Command) -> Result<(Seen, Child, Lines)> {
 }
 
 fn ask_the_pod(sandbox: &Sandbox) -> Result<String> {
-    let answer =
-        sandbox.client_http(&HttpCall::get((addresses::POD_V4, addresses::WEB_PORT), "/"))?;
+    let answer = sandbox.client_http(&HttpCall::get(
+        (addresses::POD_V4, addresses::WEB_PORT),
+        "/",
+    ))?;
     Ok(answer.text().lines().next().unwrap_or_default().to_owned())
 }
 
@@ -159,15 +179,33 @@ fn cut(text: &str, width: usize) -> String {
 fn check(plain: &Seen, inside: &Seen, pod: [&str; 3]) -> Result<()> {
     let service = addresses::SERVICE_V4.to_string();
     for (what, holds) in [
-        ("the pod's environment", !inside.environment.contains("not set")),
-        ("the pod's file", inside.file != plain.file && !inside.file.contains("Error")),
+        (
+            "the pod's environment",
+            !inside.environment.contains("not set"),
+        ),
+        (
+            "the pod's file",
+            inside.file != plain.file && !inside.file.contains("Error"),
+        ),
         ("the pod's name", inside.name == service),
         ("the pod's service", !inside.call.contains("Error")),
-        ("the stolen request", pod[1].starts_with("the local program")),
-        ("the client's address", pod[1].ends_with(&addresses::CLIENT_V4.to_string())),
-        ("the pod answering before and after", pod[0] == pod[2] && pod[0] != pod[1]),
+        (
+            "the stolen request",
+            pod[1].starts_with("the local program"),
+        ),
+        (
+            "the client's address",
+            pod[1].ends_with(&addresses::CLIENT_V4.to_string()),
+        ),
+        (
+            "the pod answering before and after",
+            pod[0] == pod[2] && pod[0] != pod[1],
+        ),
     ] {
-        ensure!(holds, "the demo did not work: {what} is not as it should be");
+        ensure!(
+            holds,
+            "the demo did not work: {what} is not as it should be"
+        );
     }
     println!("\neverything is as it should be, and nothing is left behind");
     Ok(())

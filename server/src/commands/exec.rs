@@ -26,7 +26,14 @@ pub fn run(arguments: Exec, log: String) -> Result<i32> {
         .enable_all()
         .build()
         .context("could not start the event loop")?;
-    let options = Options { config, target, agent, events, command: arguments.command, log };
+    let options = Options {
+        config,
+        target,
+        agent,
+        events,
+        command: arguments.command,
+        log,
+    };
     runtime.block_on(session::run(options))
 }
 
@@ -45,7 +52,10 @@ fn load_config(arguments: &Exec) -> Result<LoadedConfig> {
 }
 
 fn target(arguments: &Exec, config: &LoadedConfig) -> Result<Target> {
-    let name = arguments.target.clone().or_else(|| config.config.target_name());
+    let name = arguments
+        .target
+        .clone()
+        .or_else(|| config.config.target_name());
     match name {
         Some(name) => Ok(name.parse()?),
         None => bail!(
@@ -60,7 +70,9 @@ fn agent(arguments: &Exec) -> Result<AgentChoice> {
     if let Some(address) = arguments.agent_tcp {
         return Ok(AgentChoice::StartOnTcp(address));
     }
-    let Some(text) = &arguments.agent else { return Ok(AgentChoice::Start) };
+    let Some(text) = &arguments.agent else {
+        return Ok(AgentChoice::Start);
+    };
     let parts: Vec<&str> = text.split(',').collect();
     let [endpoint, fingerprint, key] = parts[..] else {
         bail!("--agent wants ENDPOINT,FINGERPRINT,KEYFILE, not {text:?}");

@@ -14,7 +14,10 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
     match command {
         SandboxCommand::Up { name } => {
             let sandbox = sandboxes.up(&SandboxSpec::new(&name))?;
-            println!("sandbox/{name} is up; its pod is process {}", sandbox.target_pid());
+            println!(
+                "sandbox/{name} is up; its pod is process {}",
+                sandbox.target_pid()
+            );
             println!("run something in it: mirrord-server exec --target sandbox/{name} -- CMD");
         }
         SandboxCommand::Down { name, all: false } => sandboxes.down(&name)?,
@@ -46,12 +49,19 @@ pub fn run(command: SandboxCommand) -> Result<i32> {
                     .iter()
                     .map(|service| format!("{}:{}", service.name, service.port))
                     .collect();
-                println!("{:<20} {state:<12} {:>8}  {}", info.name, info.target_pid, services.join(" "));
+                println!(
+                    "{:<20} {state:<12} {:>8}  {}",
+                    info.name,
+                    info.target_pid,
+                    services.join(" ")
+                );
             }
         }
         SandboxCommand::Exec { name, command } => {
             let status = sandboxes.find(&name)?.exec(&command)?;
-            return Ok(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)));
+            return Ok(status
+                .code()
+                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)));
         }
     }
     Ok(0)

@@ -45,7 +45,9 @@ pub fn local_targets() -> Result<Vec<TargetRow>> {
     for pid in process_ids() {
         let folder = format!("/proc/{pid}");
         // Not ours to look into: a target that could not be used anyway.
-        let Some(namespace) = network_namespace(&folder) else { continue };
+        let Some(namespace) = network_namespace(&folder) else {
+            continue;
+        };
         if known.contains(&namespace) {
             continue;
         }
@@ -67,9 +69,13 @@ fn network_namespace(process: &str) -> Option<std::path::PathBuf> {
 }
 
 fn process_ids() -> Vec<i32> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let mut pids: Vec<i32> =
-        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let mut pids: Vec<i32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
     pids.sort_unstable();
     pids
 }

@@ -16,7 +16,9 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The target process of a sandbox that runs.
 pub fn sandbox_target(name: &str) -> Result<i32> {
-    Ok(i32::try_from(crate::sandboxes::sandboxes()?.find(name)?.target_pid())?)
+    Ok(i32::try_from(
+        crate::sandboxes::sandboxes()?.find(name)?.target_pid(),
+    )?)
 }
 
 /// Starts the agent and reads its first line.
@@ -42,16 +44,24 @@ pub async fn start(target: &Target, pid: i32, session_key: &str, via: Via) -> Re
             crate::session::signals::unblock()
         });
     }
-    let mut process =
-        command.spawn().with_context(|| format!("could not start the agent {}", path.display()))?;
+    let mut process = command
+        .spawn()
+        .with_context(|| format!("could not start the agent {}", path.display()))?;
     let stdout = process.stdout.take().context("the agent has no stdout")?;
     match tokio::time::timeout(START_DEADLINE, first_line(stdout)).await {
         Ok(Ok(Some(line))) => {
             let (endpoint, fingerprint) = read_first_line(&line)?;
             forward_log(&mut process);
-            Ok(StartedAgent { endpoint, fingerprint, process: Some(process) })
+            Ok(StartedAgent {
+                endpoint,
+                fingerprint,
+                process: Some(process),
+            })
         }
-        Ok(Ok(None)) => bail!("could not use the target {target}: {}", last_words(process).await),
+        Ok(Ok(None)) => bail!(
+            "could not use the target {target}: {}",
+            last_words(process).await
+        ),
         Ok(Err(error)) => {
             process.kill().await.ok();
             Err(error).context("could not read the agent's first line")
@@ -88,12 +98,23 @@ async fn first_line(stdout: ChildStdout) -> Result<Option<String>> {
 /// `mirrord-agent VERSION fingerprint HEX listening ENDPOINT`
 fn read_first_line(line: &str) -> Result<(mirrord_link::Endpoint, mirrord_link::Fingerprint)> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    let ["mirrord-agent", _version, "fingerprint", fingerprint, "listening", endpoint] = words[..]
+    let [
+        "mirrord-agent",
+        _version,
+        "fingerprint",
+        fingerprint,
+        "listening",
+        endpoint,
+    ] = words[..]
     else {
         bail!("the agent's first line is not one of ours: {line:?} (is it of the same version?)");
     };
-    let endpoint = endpoint.parse().context("the agent's first line has no usable address")?;
-    let fingerprint = fingerprint.parse().context("the agent's first line has no fingerprint")?;
+    let endpoint = endpoint
+        .parse()
+        .context("the agent's first line has no usable address")?;
+    let fingerprint = fingerprint
+        .parse()
+        .context("the agent's first line has no fingerprint")?;
     Ok((endpoint, fingerprint))
 }
 
@@ -107,12 +128,18 @@ async fn last_words(mut process: Child) -> String {
     let _ = process.wait().await;
     let text = text.trim();
     let text = text.strip_prefix("mirrord-agent: ").unwrap_or(text);
-    if text.is_empty() { "the agent ended without a word".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "the agent ended without a word".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The agent's log becomes ours.
 fn forward_log(process: &mut Child) {
-    let Some(stderr) = process.stderr.take() else { return };
+    let Some(stderr) = process.stderr.take() else {
+        return;
+    };
     tokio::spawn(async move {
         let mut lines = BufReader::new(stderr).lines();
         while let Ok(Some(line)) = lines.next_line().await {

@@ -49,7 +49,9 @@ impl AgentLink {
         let facts = match receiver.next().await {
             Some(message) => match codec::decode(&message.context("the agent's link failed")?)? {
                 FromAgent::Answer(_, Ok(Answer::Target(facts))) => facts,
-                FromAgent::Answer(_, Err(error)) => bail!("the agent cannot read the target: {error}"),
+                FromAgent::Answer(_, Err(error)) => {
+                    bail!("the agent cannot read the target: {error}")
+                }
                 FromAgent::Close { reason } => bail!("the agent closed the link: {reason}"),
                 other => bail!("the agent began with {other:?} (is it of the same version?)"),
             },
@@ -58,9 +60,14 @@ impl AgentLink {
         let (order_tx, order_rx) = mpsc::channel(64);
         let (news_tx, news_rx) = mpsc::channel(256);
         tokio::spawn(async move {
-            let reason = Task { sender, receiver, waiting: HashMap::new(), next_id: 1 }
-                .run(order_rx, &news_tx)
-                .await;
+            let reason = Task {
+                sender,
+                receiver,
+                waiting: HashMap::new(),
+                next_id: 1,
+            }
+            .run(order_rx, &news_tx)
+            .await;
             let _ = news_tx.send(AgentNews::Closed { reason }).await;
         });
         Ok((AgentLink { order_tx }, facts, news_rx))
@@ -68,16 +75,27 @@ impl AgentLink {
 
     /// Asks one question.
     pub async fn ask(&self, request: Request) -> Result<Answer, RemoteError> {
-        let gone = || RemoteError { errno: libc::ENOTCONN, message: "the agent is gone".into() };
+        let gone = || RemoteError {
+            errno: libc::ENOTCONN,
+            message: "the agent is gone".into(),
+        };
         let (answer_tx, answer_rx) = oneshot::channel();
-        self.order_tx.send(Order::Ask(request, answer_tx)).await.map_err(|_| gone())?;
+        self.order_tx
+            .send(Order::Ask(request, answer_tx))
+            .await
+            .map_err(|_| gone())?;
         answer_rx.await.map_err(|_| gone())?
     }
 
     /// Ends the link on purpose and waits until the agent has the word.
     pub async fn close(&self, reason: &str) {
         let (done_tx, done_rx) = oneshot::channel();
-        if self.order_tx.send(Order::Close(reason.to_owned(), done_tx)).await.is_ok() {
+        if self
+            .order_tx
+            .send(Order::Close(reason.to_owned(), done_tx))
+            .await
+            .is_ok()
+        {
             let _ = done_rx.await;
         }
     }

@@ -24,9 +24,7 @@ pub async fn agent_gone(parts: &mut Parts, reason: &str) -> anyhow::Error {
 /// The file server ended before the session did: because the agent did, or by itself.
 pub async fn file_server_ended(parts: &mut Parts, status: ExitStatus) -> anyhow::Error {
     let deadline = tokio::time::Instant::now() + TOGETHER;
-    while let Ok(Some(news)) =
-        tokio::time::timeout_at(deadline, parts.agent_news_rx.recv()).await
-    {
+    while let Ok(Some(news)) = tokio::time::timeout_at(deadline, parts.agent_news_rx.recv()).await {
         let reason = match news {
             AgentNews::Notice(notice) => parts.on_notice(notice),
             AgentNews::Closed { reason } => Some(reason),
@@ -35,7 +33,11 @@ pub async fn file_server_ended(parts: &mut Parts, status: ExitStatus) -> anyhow:
             return agent_gone(parts, &reason).await;
         }
     }
-    end_program(parts, &format!("the session's file server ended ({status})")).await
+    end_program(
+        parts,
+        &format!("the session's file server ended ({status})"),
+    )
+    .await
 }
 
 /// The supervisor is gone, and with it everything that it supervised.
@@ -47,8 +49,13 @@ pub async fn supervisor_gone(process: &mut Child) -> anyhow::Error {
 }
 
 async fn end_program(parts: &mut Parts, reason: &str) -> anyhow::Error {
-    parts.events.add(EventKind::Notice { level: "error".into(), text: reason.to_owned() });
-    let end = ToSupervisor::End { reason: reason.to_owned() };
+    parts.events.add(EventKind::Notice {
+        level: "error".into(),
+        text: reason.to_owned(),
+    });
+    let end = ToSupervisor::End {
+        reason: reason.to_owned(),
+    };
     if parts.supervisor.send(&end).await.is_ok() {
         let _ = tokio::time::timeout(END_POLITELY, parts.program.wait()).await;
     }

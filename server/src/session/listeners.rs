@@ -66,8 +66,17 @@ impl Listeners {
         let (news_tx, news_rx) = mpsc::channel(256);
         let relays = IncomingRelays::new(peers, news_tx);
         let ports = Mutex::default();
-        let shared = Shared { agent, rules, relays, answer_tx, event_tx, ports };
-        let listeners = Listeners { shared: Arc::new(shared) };
+        let shared = Shared {
+            agent,
+            rules,
+            relays,
+            answer_tx,
+            event_tx,
+            ports,
+        };
+        let listeners = Listeners {
+            shared: Arc::new(shared),
+        };
         tokio::spawn(listeners.clone().hear(news_rx));
         tokio::spawn(listeners.clone().look());
         listeners
@@ -86,23 +95,45 @@ impl Listeners {
                 let decision = rules.incoming(asked);
                 (decision.mode, decision.pod_port, decision.rule.to_string())
             }
-            Err(error) => return self.answer(ticket, Err(format!("the rules are damaged: {error}"))),
+            Err(error) => {
+                return self.answer(ticket, Err(format!("the rules are damaged: {error}")));
+            }
         };
         let (mode, port, rule) = decision;
         let mode = match mode {
             IncomingMode::Steal => control::IncomingMode::Steal,
             IncomingMode::Mirror => control::IncomingMode::Mirror,
             IncomingMode::Off => {
-                self.event(pid, asked.port(), "off", &rule, "the pod's port is left alone");
+                self.event(
+                    pid,
+                    asked.port(),
+                    "off",
+                    &rule,
+                    "the pod's port is left alone",
+                );
                 return self.answer(ticket, Ok("off".to_owned()));
             }
         };
-        let wish = Wish { ticket, pid, port, mode, bound, rule };
+        let wish = Wish {
+            ticket,
+            pid,
+            port,
+            mode,
+            bound,
+            rule,
+        };
         tokio::spawn(self.clone().take(wish));
     }
 
     async fn take(self, wish: Wish) {
-        let Wish { ticket, pid, port, mode, bound, rule } = wish;
+        let Wish {
+            ticket,
+            pid,
+            port,
+            mode,
+            bound,
+            rule,
+        } = wish;
         let mode_name = match mode {
             control::IncomingMode::Steal => "steal",
             control::IncomingMode::Mirror => "mirror",
@@ -110,17 +141,28 @@ impl Listeners {
         let is_first = {
             let mut ports = self.ports();
             let is_first = !ports.contains_key(&port);
-            let port = ports
-                .entry(port)
-                .or_insert_with(|| Port { subscription: None, listeners: Vec::new() });
+            let port = ports.entry(port).or_insert_with(|| Port {
+                subscription: None,
+                listeners: Vec::new(),
+            });
             port.listeners.push(bound);
             is_first
         };
         if !is_first {
-            self.event(pid, port, mode_name, &rule, "another socket of the program has it already");
+            self.event(
+                pid,
+                port,
+                mode_name,
+                &rule,
+                "another socket of the program has it already",
+            );
             return self.answer(ticket, Ok("shared".to_owned()));
         }
-        let asked = self.shared.agent.ask(Request::Subscribe(Subscribe { port, mode })).await;
+        let asked = self
+            .shared
+            .agent
+            .ask(Request::Subscribe(Subscribe { port, mode }))
+            .await;
         let result = match asked {
             Ok(Answer::Subscribed { subscription, by }) => {
                 self.shared.relays.subscribe(subscription, port, bound);
@@ -189,12 +231,19 @@ impl Listeners {
         };
         let subscription = {
             let mut ports = self.ports();
-            let Some(port) = ports.get_mut(&number) else { return };
-            let Some(subscription) = port.subscription else { return };
-            port.listeners.retain(|listener| listening.contains(&listener.port()));
+            let Some(port) = ports.get_mut(&number) else {
+                return;
+            };
+            let Some(subscription) = port.subscription else {
+                return;
+            };
+            port.listeners
+                .retain(|listener| listening.contains(&listener.port()));
             match port.listeners.first() {
                 Some(listener) => {
-                    self.shared.relays.subscribe(subscription, number, *listener);
+                    self.shared
+                        .relays
+                        .subscribe(subscription, number, *listener);
                     return;
                 }
                 None => {
@@ -204,15 +253,29 @@ impl Listeners {
             }
         };
         self.shared.relays.forget(subscription);
-        match self.shared.agent.ask(Request::Unsubscribe { subscription }).await {
-            Ok(_) => self.event(0, number, "off", "the program closed its listener", "given back"),
+        match self
+            .shared
+            .agent
+            .ask(Request::Unsubscribe { subscription })
+            .await
+        {
+            Ok(_) => self.event(
+                0,
+                number,
+                "off",
+                "the program closed its listener",
+                "given back",
+            ),
             Err(error) => self.warn(format!("port {number} could not be given back: {error}")),
         }
     }
 
     fn answer(&self, ticket: Ticket, result: Result<String, String>) {
         // The session may be over; then nobody waits.
-        let _ = self.shared.answer_tx.send(ToSupervisor::Listening { ticket, result });
+        let _ = self
+            .shared
+            .answer_tx
+            .send(ToSupervisor::Listening { ticket, result });
     }
 
     fn event(&self, pid: i32, port: u16, mode: &str, rule: &str, detail: &str) {
@@ -228,10 +291,16 @@ impl Listeners {
 
     fn warn(&self, text: String) {
         mirrord_supervisor::tell(format_args!("{text}"));
-        let _ = self.shared.event_tx.send(EventKind::Notice { level: "warn".into(), text });
+        let _ = self.shared.event_tx.send(EventKind::Notice {
+            level: "warn".into(),
+            text,
+        });
     }
 
     fn ports(&self) -> MutexGuard<'_, HashMap<u16, Port>> {
-        self.shared.ports.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .ports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -54,8 +54,16 @@ impl Parts {
             Err(error) => format!("{error:#}"),
         };
         state(&mut self.events, "draining", &reason);
-        self.supervisor.send(&ToSupervisor::End { reason: reason.clone() }).await.ok();
-        if tokio::time::timeout(END_POLITELY, self.program.wait()).await.is_err() {
+        self.supervisor
+            .send(&ToSupervisor::End {
+                reason: reason.clone(),
+            })
+            .await
+            .ok();
+        if tokio::time::timeout(END_POLITELY, self.program.wait())
+            .await
+            .is_err()
+        {
             self.program.kill().await;
         }
         // The supervisor ends with its programs, the file server with the supervisor; then nobody
@@ -77,7 +85,10 @@ impl Parts {
 }
 
 async fn end_by(deadline: tokio::time::Instant, process: &mut Child) {
-    if tokio::time::timeout_at(deadline, process.wait()).await.is_err() {
+    if tokio::time::timeout_at(deadline, process.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("process {:?} did not end by itself", process.id());
         let _ = process.kill().await;
     }
@@ -86,5 +97,8 @@ async fn end_by(deadline: tokio::time::Instant, process: &mut Child) {
 /// Tells a change of the session's state.
 pub fn state(events: &mut EventLog, state: &str, reason: &str) {
     tracing::info!("session {state}: {reason}");
-    events.add(EventKind::Session { state: state.to_owned(), reason: reason.to_owned() });
+    events.add(EventKind::Session {
+        state: state.to_owned(),
+        reason: reason.to_owned(),
+    });
 }

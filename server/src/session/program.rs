@@ -35,12 +35,17 @@ impl Program {
         let us = std::env::current_exe().context("could not find our own executable")?;
         // The launcher is ours and is not to be preloaded; it gets the program's environment as
         // a descriptor and gives it to the program at exec.
-        let environment = memory_file("mirrord-environment", &codec::encode(&with_layer(
-            environment, socket, layer,
-        ))?)?;
+        let environment = memory_file(
+            "mirrord-environment",
+            &codec::encode(&with_layer(environment, socket, layer))?,
+        )?;
         let numbers = [environment.as_raw_fd()];
         let mut launcher = Command::new(us);
-        launcher.arg(Role::Launch.argument()).arg(socket).args(command).env_remove("LD_PRELOAD");
+        launcher
+            .arg(Role::Launch.argument())
+            .arg(socket)
+            .args(command)
+            .env_remove("LD_PRELOAD");
         // SAFETY: `arrange` makes async-signal-safe calls only, on memory allocated before.
         unsafe {
             launcher.pre_exec(move || {
@@ -49,17 +54,26 @@ impl Program {
             });
         }
         let child = launcher.spawn().context("could not start the launcher")?;
-        Ok(Program { child, others: true })
+        Ok(Program {
+            child,
+            others: true,
+        })
     }
 
     /// Waits for its end. May be dropped and called again.
     pub async fn wait(&mut self) -> Result<ExitStatus> {
-        self.child.wait().await.context("could not wait for the program")
+        self.child
+            .wait()
+            .await
+            .context("could not wait for the program")
     }
 
     /// Passes a signal on to it.
     pub fn signal(&self, number: i32) {
-        let pid = self.child.id().and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
+        let pid = self
+            .child
+            .id()
+            .and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
         let signal = rustix::process::Signal::from_named_raw(number);
         if let (Some(pid), Some(signal)) = (pid, signal)
             && let Err(error) = rustix::process::kill_process(pid, signal)
@@ -90,7 +104,9 @@ pub fn find(name: &OsStr) -> Option<PathBuf> {
         return std::path::absolute(name).ok();
     }
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 /// The program's environment with what brings it into the session: the layer comes first in
@@ -113,11 +129,16 @@ fn with_layer(
         }
     }
     variables.push((b"LD_PRELOAD".to_vec(), preload));
-    variables.push((SUPERVISOR_VARIABLE.into(), socket.as_os_str().as_bytes().to_vec()));
+    variables.push((
+        SUPERVISOR_VARIABLE.into(),
+        socket.as_os_str().as_bytes().to_vec(),
+    ));
     variables
 }
 
 /// The exit status that we end with: the program's own, or 128 + its signal as shells say it.
 pub fn exit_status(status: ExitStatus) -> i32 {
-    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+    status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }

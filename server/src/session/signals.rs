@@ -9,8 +9,14 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 use tokio::io::unix::AsyncFd;
 
-const PASSED_ON: [i32; 6] =
-    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2];
+const PASSED_ON: [i32; 6] = [
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGQUIT,
+    libc::SIGHUP,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+];
 
 /// The signals that reach us, in order.
 pub struct Signals {
@@ -46,7 +52,9 @@ pub fn block() -> Result<()> {
 
 /// Gives a child, between fork and exec, the mask that we were started with. Async-signal-safe.
 pub fn unblock() -> io::Result<()> {
-    let Some(before) = BEFORE.get() else { return Ok(()) };
+    let Some(before) = BEFORE.get() else {
+        return Ok(());
+    };
     // SAFETY: `before` is a whole mask; no old one is asked for.
     let result = unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before, std::ptr::null_mut()) };
     if result != 0 {

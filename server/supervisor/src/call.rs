@@ -110,7 +110,10 @@ impl Default for Value {
 
 impl From<Value> for Outcome {
     fn from(value: Value) -> Self {
-        Outcome { value, ..Outcome::default() }
+        Outcome {
+            value,
+            ..Outcome::default()
+        }
     }
 }
 

@@ -90,12 +90,20 @@ pub fn run(mut config: SupervisorConfig) -> Result<(), SupervisorError> {
     exempt::skip(std::mem::take(&mut config.skipped));
     // It leads one already when it was started that way.
     let _ = rustix::process::setsid();
-    let rules = config.rules.try_clone().map_err(SupervisorError::setup("read the rules"))?;
+    let rules = config
+        .rules
+        .try_clone()
+        .map_err(SupervisorError::setup("read the rules"))?;
     let rules = read_rules(rules)?;
     let table = shared_table::SharedTable::create(&rules, config.report_all)
         .map_err(SupervisorError::setup("share the rules"))?;
     let shared = Shared::new().map_err(SupervisorError::setup("map shared memory"))?;
-    keeper::keep(Held { config, shared, table, generation: 0 })
+    keeper::keep(Held {
+        config,
+        shared,
+        table,
+        generation: 0,
+    })
 }
 
 fn read_rules(fd: OwnedFd) -> Result<Vec<u8>, SupervisorError> {

@@ -130,7 +130,9 @@ impl Paths {
         let limits = client.limits().map(str::to_owned);
         let shared = Shared::new(rules, Box::new(client), events)?;
         if let Some(limits) = limits {
-            shared.notice(format!("the pod's files are shown without a mount: {limits}"));
+            shared.notice(format!(
+                "the pod's files are shown without a mount: {limits}"
+            ));
         }
         if let Some((major, minor)) = shared.device {
             context.set_mount_device(libc::makedev(major, minor));

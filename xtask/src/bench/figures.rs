@@ -29,7 +29,8 @@ pub fn heading() -> String {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
+        let value =
+            |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
         let ratio = |to: Option<f64>| match (self.ours, to) {
             (Some(ours), Some(to)) if to > 0.0 => format!("{:.2}", ours / to),
             _ => "-".to_owned(),

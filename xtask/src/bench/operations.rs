@@ -38,7 +38,13 @@ impl Operation {
             }
         }
         let [plain, bare, ours] = rounds.map(median);
-        Ok(Figure { operation: self.name, plain, bare, ours, unit: self.unit })
+        Ok(Figure {
+            operation: self.name,
+            plain,
+            bare,
+            ours,
+            unit: self.unit,
+        })
     }
 }
 
@@ -125,13 +131,20 @@ fn local_open(stage: &Stage, interposed: bool) -> Result<Sides> {
     if !interposed {
         command.args(["/usr/bin/env", "-u", "LD_PRELOAD"]);
     }
-    Ok((Some(plain), None, Some(result(command.arg(&stage.bench).args(call))?)))
+    Ok((
+        Some(plain),
+        None,
+        Some(result(command.arg(&stage.bench).args(call))?),
+    ))
 }
 
 fn sequential_first(stage: &Stage) -> Result<Sides> {
     // Each side has its own file, so that neither reads what the other left in a cache of ours;
     // the pod's own page cache is warm for both, for the files were just written.
-    let (ours, plain) = (stage.new_large_file("large-ours")?, stage.new_large_file("large-plain")?);
+    let (ours, plain) = (
+        stage.new_large_file("large-ours")?,
+        stage.new_large_file("large-plain")?,
+    );
     Ok((
         Some(stage.at(Place::Pod, &["file-seq", &plain, "65536"])?),
         None,
@@ -144,7 +157,10 @@ fn sequential_first(stage: &Stage) -> Result<Sides> {
 fn stolen(stage: &Stage, connections: &str) -> Result<Sides> {
     let load = |port: u16| {
         let port = port.to_string();
-        stage.at(Place::Service, &["http-load", POD_FROM_SERVICE, &port, connections, "2000"])
+        stage.at(
+            Place::Service,
+            &["http-load", POD_FROM_SERVICE, &port, connections, "2000"],
+        )
     };
     let plain = load(STOLEN_PORT + 1)?;
     let bare = load(Stage::bare_port(STOLEN_PORT))?;
@@ -168,12 +184,21 @@ fn session_from_zero(stage: &Stage) -> Result<Sides> {
     let mut command = Command::new(stage.product().join("mirrord-server"));
     command
         .env("XDG_RUNTIME_DIR", stage.file(""))
-        .args(["exec", "--target", &format!("process/{}", stage.sandbox.target_pid()), "--"])
+        .args([
+            "exec",
+            "--target",
+            &format!("process/{}", stage.sandbox.target_pid()),
+            "--",
+        ])
         .arg(&stage.bench)
         .arg("nothing");
     let started = Instant::now();
     result(&mut command)?;
-    Ok((Some(plain), None, Some(started.elapsed().as_secs_f64() * 1e3)))
+    Ok((
+        Some(plain),
+        None,
+        Some(started.elapsed().as_secs_f64() * 1e3),
+    ))
 }
 
 /// The same with the agent there already: link, environment, files, program.
@@ -188,7 +213,11 @@ fn exec_of_nothing(stage: &Stage, distance: Distance) -> Result<f64> {
 
 /// What an operation takes at 20 ms round trip.
 fn far_difference(stage: &Stage, call: &[&str], scale: f64) -> Result<Sides> {
-    Ok((None, None, Some(stage.ours(Distance::Far, &[], call)? * scale)))
+    Ok((
+        None,
+        None,
+        Some(stage.ours(Distance::Far, &[], call)? * scale),
+    ))
 }
 
 /// Resident memory of all our processes on the developer's side, and of the agent, after a
@@ -201,16 +230,25 @@ fn memory(stage: &Stage) -> Result<(f64, f64)> {
          echo listening && exec sleep 600",
         bench = stage.bench.display()
     );
-    let mut program =
-        listening(through.command(stage, &[]).args(["--", "/bin/sh", "-c", &script]))?;
+    let mut program = listening(
+        through
+            .command(stage, &[])
+            .args(["--", "/bin/sh", "-c", &script]),
+    )?;
     let measured = (|| {
         let mut server = 0.0;
         let mut agent = 0.0;
         for process in std::fs::read_dir("/proc")?.flatten() {
-            let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else { continue };
-            let Ok(command) = std::fs::read(format!("/proc/{pid}/cmdline")) else { continue };
+            let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else {
+                continue;
+            };
+            let Ok(command) = std::fs::read(format!("/proc/{pid}/cmdline")) else {
+                continue;
+            };
             let command = String::from_utf8_lossy(&command).into_owned();
-            let Ok(resident) = resident(pid) else { continue };
+            let Ok(resident) = resident(pid) else {
+                continue;
+            };
             let ours = stage.product().join("mirrord-server").display().to_string();
             let agents = stage.product().join("mirrord-agent").display().to_string();
             if command.starts_with(&agents) {
@@ -229,7 +267,14 @@ fn memory(stage: &Stage) -> Result<(f64, f64)> {
 /// Proportional set size in MiB: what several processes of one binary share is counted once.
 fn resident(pid: u32) -> Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).context("no Pss line")?;
-    let kib: f64 = line.split_whitespace().next().context("no number")?.parse()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Pss:"))
+        .context("no Pss line")?;
+    let kib: f64 = line
+        .split_whitespace()
+        .next()
+        .context("no number")?
+        .parse()?;
     Ok(kib / 1024.0)
 }

@@ -57,14 +57,19 @@ impl Stage {
     pub fn set() -> Result<Stage> {
         prerequisites::say_what_is_missing(prerequisites::BUILD)?;
         let product = build::product(build::Profile::Release)?;
-        let folder = tempfile::Builder::new().prefix("mirrord-bench-").tempdir()?;
+        let folder = tempfile::Builder::new()
+            .prefix("mirrord-bench-")
+            .tempdir()?;
         for name in ["bench", "relay", "delay"] {
             run(Command::new("cc")
                 .args(["-O2", "-pthread", "-o"])
                 .arg(folder.path().join(name))
                 .arg(root().join(format!("xtask/bench/{name}.c"))))?;
         }
-        let sandboxes = Sandboxes::new(folder.path().join("sandboxes"), product.join("mirrord-server"));
+        let sandboxes = Sandboxes::new(
+            folder.path().join("sandboxes"),
+            product.join("mirrord-server"),
+        );
         let sandbox = sandboxes.up(&SandboxSpec::new("bench").bind(folder.path()))?;
         let bench = folder.path().join("bench");
         let mut stage = Stage {
@@ -82,7 +87,10 @@ impl Stage {
     }
 
     fn fill_the_pod(&self) -> Result<()> {
-        let pod = PathBuf::from(format!("/proc/{}/root/data/bench", self.sandbox.target_pid()));
+        let pod = PathBuf::from(format!(
+            "/proc/{}/root/data/bench",
+            self.sandbox.target_pid()
+        ));
         std::fs::create_dir_all(pod.join("hundred"))?;
         std::fs::write(pod.join("small"), vec![b'x'; 4096])?;
         std::fs::write(pod.join("one-mib"), vec![b'x'; 1 << 20])?;
@@ -94,7 +102,10 @@ impl Stage {
 
     /// A file of 100 MiB that nobody has read yet through us.
     pub fn new_large_file(&self, name: &str) -> Result<String> {
-        let pod = PathBuf::from(format!("/proc/{}/root/data/bench", self.sandbox.target_pid()));
+        let pod = PathBuf::from(format!(
+            "/proc/{}/root/data/bench",
+            self.sandbox.target_pid()
+        ));
         std::fs::write(pod.join(name), vec![b'x'; 100 << 20])?;
         Ok(format!("/data/bench/{name}"))
     }
@@ -102,9 +113,11 @@ impl Stage {
     fn start_servers(&mut self) -> Result<()> {
         let bench = self.bench.clone();
         let relay = self.folder.path().join("relay");
-        for (command, port) in
-            [("serve", STREAM_PORT), ("serve-http", HTTP_PORT), ("serve-udp", UDP_PORT)]
-        {
+        for (command, port) in [
+            ("serve", STREAM_PORT),
+            ("serve-http", HTTP_PORT),
+            ("serve-udp", UDP_PORT),
+        ] {
             let mut server = self.sandbox.command(Place::Service, &bench);
             server.args([command, SERVICE, &port.to_string()]);
             self.servers.push(listening(&mut server)?);
@@ -150,7 +163,13 @@ impl Stage {
     /// Runs the bench program through us.
     pub fn ours(&self, distance: Distance, options: &[&str], arguments: &[&str]) -> Result<f64> {
         let through = self.exec(distance)?;
-        result(through.command(self, options).arg("--").arg(&self.bench).args(arguments))
+        result(
+            through
+                .command(self, options)
+                .arg("--")
+                .arg(&self.bench)
+                .args(arguments),
+        )
     }
 
     /// Starts an agent in the pod, reachable over TCP, for one `exec` on the developer's machine.
@@ -160,7 +179,9 @@ impl Stage {
         let key = self.folder.path().join(format!("key-{port}"));
         let server = self.product.join("mirrord-server");
         let public = crate::command::output(Command::new(&server).arg("new-key").arg(&key))?;
-        let mut agent = self.sandbox.command(Place::PodNetwork, self.product.join("mirrord-agent"));
+        let mut agent = self
+            .sandbox
+            .command(Place::PodNetwork, self.product.join("mirrord-agent"));
         agent
             .args(["--target-pid", &self.sandbox.target_pid().to_string()])
             .args(["--listen", &format!("tcp:{POD}:{port}")])
@@ -168,25 +189,47 @@ impl Stage {
         let mut agent = agent.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(agent.stdout.take().context("piped")?).read_line(&mut line)?;
-        let fingerprint = line.split_whitespace().nth(3).context("the agent did not start")?.to_owned();
+        let fingerprint = line
+            .split_whitespace()
+            .nth(3)
+            .context("the agent did not start")?
+            .to_owned();
         let mut wire = None;
         let endpoint = match distance {
             Distance::Near => format!("tcp:{POD}:{port}"),
             Distance::Far => {
-                let mut delay = self.sandbox.command(Place::Client, self.folder.path().join("delay"));
-                delay.args(["127.0.0.1", &port.to_string(), POD, &port.to_string(), "10000"]);
+                let mut delay = self
+                    .sandbox
+                    .command(Place::Client, self.folder.path().join("delay"));
+                delay.args([
+                    "127.0.0.1",
+                    &port.to_string(),
+                    POD,
+                    &port.to_string(),
+                    "10000",
+                ]);
                 wire = Some(listening(&mut delay)?);
                 format!("tcp:127.0.0.1:{port}")
             }
         };
-        Ok(Exec { agent, wire, option: format!("{endpoint},{fingerprint},{}", key.display()) })
+        Ok(Exec {
+            agent,
+            wire,
+            option: format!("{endpoint},{fingerprint},{}", key.display()),
+        })
     }
 
     /// Starts a program on the developer's machine through us and waits until it listens and its
     /// port is taken.
     pub fn start_ours(&self, options: &[&str], arguments: &[&str]) -> Result<(Exec, Child)> {
         let through = self.exec(Distance::Near)?;
-        let child = listening(through.command(self, options).arg("--").arg(&self.bench).args(arguments))?;
+        let child = listening(
+            through
+                .command(self, options)
+                .arg("--")
+                .arg(&self.bench)
+                .args(arguments),
+        )?;
         Ok((through, child))
     }
 
@@ -233,7 +276,9 @@ pub struct Exec {
 impl Exec {
     /// `mirrord-server exec` on the developer's machine, without `-- CMD`.
     pub fn command(&self, stage: &Stage, options: &[&str]) -> Command {
-        let mut command = stage.sandbox.command(Place::Client, stage.product.join("mirrord-server"));
+        let mut command = stage
+            .sandbox
+            .command(Place::Client, stage.product.join("mirrord-server"));
         command
             .env("XDG_RUNTIME_DIR", stage.folder.path())
             .current_dir(stage.folder.path())
@@ -256,7 +301,10 @@ impl Drop for Exec {
 
 /// Starts a server and waits for its word.
 pub fn listening(command: &mut Command) -> Result<Child> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
     let mut line = String::new();
     let mut stdout = BufReader::new(child.stdout.take().context("piped")?);
     stdout.read_line(&mut line)?;
@@ -270,7 +318,10 @@ pub fn listening(command: &mut Command) -> Result<Child> {
 
 /// Runs a command and reads its `RESULT`.
 pub fn result(command: &mut Command) -> Result<f64> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::piped()).output()?;
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()?;
     let printed = String::from_utf8_lossy(&output.stdout);
     ensure!(
         output.status.success(),
@@ -278,6 +329,10 @@ pub fn result(command: &mut Command) -> Result<f64> {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
-    let line = printed.lines().find_map(|line| line.strip_prefix("RESULT "));
-    Ok(line.with_context(|| format!("{command:?} printed no result: {printed}"))?.parse()?)
+    let line = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("RESULT "));
+    Ok(line
+        .with_context(|| format!("{command:?} printed no result: {printed}"))?
+        .parse()?)
 }

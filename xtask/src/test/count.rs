@@ -35,18 +35,29 @@ impl fmt::Display for Count {
 impl Count {
     /// One check.
     pub fn one(held: bool) -> Self {
-        Count { passed: u32::from(held), failed: u32::from(!held), skipped: 0 }
+        Count {
+            passed: u32::from(held),
+            failed: u32::from(!held),
+            skipped: 0,
+        }
     }
 
     /// Adds up every `test result: …` line of Rust's test programs. A program that failed without
     /// such a line (it crashed, or did not compile) counts as one failure.
     pub fn of_rust_tests(printed: &str, succeeded: bool) -> Self {
         let mut count = Count::default();
-        for line in printed.lines().filter_map(|line| line.trim().strip_prefix("test result: ")) {
+        for line in printed
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("test result: "))
+        {
             for part in line.split([';', '.']) {
                 let mut words = part.split_whitespace();
-                let (Some(number), Some(what)) = (words.next(), words.next()) else { continue };
-                let Ok(number) = number.parse::<u32>() else { continue };
+                let (Some(number), Some(what)) = (words.next(), words.next()) else {
+                    continue;
+                };
+                let Ok(number) = number.parse::<u32>() else {
+                    continue;
+                };
                 match what {
                     "passed" => count.passed += number,
                     "failed" => count.failed += number,
@@ -72,7 +83,17 @@ mod tests {
             test result: ok. 2 passed; 0 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.1s\n\
             test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out\n";
         let count = Count::of_rust_tests(printed, false);
-        assert_eq!(count, Count { passed: 3, failed: 2, skipped: 1 });
-        assert_eq!(Count::of_rust_tests("error: could not compile", false).failed, 1);
+        assert_eq!(
+            count,
+            Count {
+                passed: 3,
+                failed: 2,
+                skipped: 1
+            }
+        );
+        assert_eq!(
+            Count::of_rust_tests("error: could not compile", false).failed,
+            1
+        );
     }
 }

@@ -13,12 +13,26 @@ pub fn run() -> Result<Count> {
     count += check("formatting", cargo().args(["fmt", "--all", "--check"]));
     count += check(
         "warnings (clippy)",
-        cargo().args(["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]),
+        cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]),
     );
     count += check(
         "documentation",
         cargo()
-            .args(["doc", "--workspace", "--no-deps", "--document-private-items", "--quiet"])
+            .args([
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+                "--quiet",
+            ])
             .env("RUSTDOCFLAGS", "-D warnings"),
     );
     count += licences();
@@ -49,5 +63,8 @@ fn licences() -> Count {
         println!("-- licences: cargo-deny is not installed; checking licences by `cargo metadata`");
         return crate::licences::check();
     }
-    check("licences", cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]))
+    check(
+        "licences",
+        cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]),
+    )
 }

@@ -20,10 +20,20 @@ pub fn run() -> Result<Count> {
     let product = build::product(build::Profile::Dev)?;
     let tests = test_programs()?;
     // Where anybody may read them: a clone can lie in a folder that only root may enter.
-    let public = tempfile::Builder::new().prefix("mirrord-stage-").tempdir()?;
+    let public = tempfile::Builder::new()
+        .prefix("mirrord-stage-")
+        .tempdir()?;
     open_to_all(public.path())?;
-    command::run(Command::new("cp").arg("-r").arg(root().join("tests/programs")).arg(public.path().join("programs")))?;
-    std::fs::copy(root().join("tests/allowed-differences.json"), public.path().join("allowed-differences.json"))?;
+    command::run(
+        Command::new("cp")
+            .arg("-r")
+            .arg(root().join("tests/programs"))
+            .arg(public.path().join("programs")),
+    )?;
+    std::fs::copy(
+        root().join("tests/allowed-differences.json"),
+        public.path().join("allowed-differences.json"),
+    )?;
     copy_all(&product_files(&product), &public.path().join("bin"))?;
     copy_all(&tests, &public.path().join("tests"))?;
 
@@ -54,8 +64,9 @@ fn pass(who: &str, user: Option<u32>, public: &Path) -> Result<Count> {
         .context("could not start the demo")?;
     println!("-- the demo {who}: {status}");
     count += Count::one(status.success());
-    let mut programs: Vec<PathBuf> =
-        std::fs::read_dir(&tests)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let mut programs: Vec<PathBuf> = std::fs::read_dir(&tests)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
     programs.sort();
     for program in programs {
         println!("-- {} {who}", program.display());
@@ -89,7 +100,11 @@ fn as_user(user: Option<u32>, program: &Path, home: &Path) -> Command {
             command
         }
     };
-    command.env("HOME", home).env_remove("XDG_RUNTIME_DIR").env("TMPDIR", home).current_dir(home);
+    command
+        .env("HOME", home)
+        .env_remove("XDG_RUNTIME_DIR")
+        .env("TMPDIR", home)
+        .current_dir(home);
     command
 }
 

@@ -288,9 +288,10 @@ impl Shared {
         let (place, rule) = match ruled {
             Some((side, rule)) => (side, rule.to_string()),
             None if is_own_process(path) => (Side::Local, "the calling process".to_owned()),
-            None if self.is_own_program(tracee, path) => {
-                (Side::Local, "the program itself, which runs on this machine".to_owned())
-            }
+            None if self.is_own_program(tracee, path) => (
+                Side::Local,
+                "the program itself, which runs on this machine".to_owned(),
+            ),
             None if !mirrord_rules::is_plain(name_of(path)) => {
                 (Side::Local, "relative to a local folder".to_owned())
             }

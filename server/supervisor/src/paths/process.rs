@@ -55,7 +55,10 @@ impl Job {
         let here = self.path()?;
         if rustix::fs::access(here, rustix::fs::Access::EXEC_OK).is_ok() {
             self.shared.programs.executes(self.tgid, here);
-            return Ok(Outcome { value: Value::Continue, ..Outcome::default() });
+            return Ok(Outcome {
+                value: Value::Continue,
+                ..Outcome::default()
+            });
         }
         let walked = self.walk(cancelled, Want::Attr)?;
         walked.found.as_ref().map_err(|errno| *errno)?;
