@@ -167,11 +167,10 @@ fn supervisor_worker_killed_goes_unnoticed() {
 fn target_ends() {
     let pod = Pod::up("target-ends");
     let running = serving(&pod);
+    let target = pod.sandbox.target_pid() as i32;
     // SAFETY: plain kill(2) of the sandbox's own target.
-    assert_eq!(
-        unsafe { libc::kill(pod.sandbox.target_pid() as i32, libc::SIGKILL) },
-        0
-    );
+    let killed = unsafe { libc::kill(target, libc::SIGKILL) };
+    assert_eq!(killed, 0);
     let ended = running.finish();
     assert_eq!(ended.status.code(), Some(125), "{ended:?}");
     assert!(
