@@ -3,7 +3,7 @@
 
 use crate::network::{IncomingMode, Side};
 
-/// Everything that [`crate::compile`] needs.
+/// Everything that [`crate::compile()`] needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RuleSource {
     /// `feature.fs`.

@@ -74,7 +74,7 @@ impl Found {
 }
 
 impl FilesClient {
-    /// Takes the supervisor's end of the socket pair whose other end [`crate::serve`] got, and
+    /// Takes the supervisor's end of the socket pair whose other end [`crate::serve()`] got, and
     /// waits for the file server to be ready.
     pub fn from_fd(control: OwnedFd) -> Result<FilesClient, FilesError> {
         let mut buffer = vec![0; MAX_MESSAGE];

@@ -38,7 +38,7 @@ pub enum Kind {
 const KINDS: usize = 5;
 const PORTS: usize = 1 << 16;
 const WORDS: usize = 8;
-/// Two families for each kind: 127.0.0.1:P and [::1]:P can both be in use.
+/// Two families for each kind: `127.0.0.1:P` and `[::1]:P` can both be in use.
 const ENTRIES: usize = KINDS * 2 * PORTS;
 /// Virtual size; only touched pages are ever allocated (64 ports a page).
 const SIZE: usize = ENTRIES * WORDS * size_of::<u64>();
