@@ -1,6 +1,7 @@
 //! The session's end of the packet socket to the supervisor.
 
 use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use mirrord_protocol::codec;
@@ -14,6 +15,8 @@ const LONGEST: usize = 64 * 1024;
 /// Our end.
 pub struct SupervisorChannel {
     socket: AsyncFd<OwnedFd>,
+    /// Messages are received here; held only where nothing waits.
+    buffer: Mutex<Vec<u8>>,
 }
 
 impl SupervisorChannel {
@@ -25,14 +28,15 @@ impl SupervisorChannel {
         rustix::io::ioctl_fionbio(&ours, true).context("could not make a socket non-blocking")?;
         // SAFETY: the AsyncFd owns the descriptor, so its number stays ours until it is dropped.
         let socket = unsafe { AsyncFd::register(ours)? };
-        Ok((SupervisorChannel { socket }, theirs))
+        let buffer = Mutex::new(vec![0; LONGEST]);
+        Ok((SupervisorChannel { socket, buffer }, theirs))
     }
 
     /// The next message; `None` when the supervisor is gone.
     pub async fn receive(&self) -> Result<Option<FromSupervisor>> {
-        let mut buffer = vec![0u8; LONGEST];
         loop {
             let mut ready = self.socket.readable().await?;
+            let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
             let received = ready.try_io(|socket| {
                 Ok(rustix::net::recv(socket.get_ref(), &mut buffer[..], RecvFlags::empty())?)
             });

@@ -3,6 +3,11 @@
 //! Questions carry a ticket; [`SessionLink::ask`] registers it before sending, so an answer can
 //! never come too early. Events are bounded: when the session reads too slowly they are counted
 //! and thrown away, and no supervised call ever waits for them.
+//!
+//! Whoever waits for an answer reads the socket itself, for all: the session's answer then wakes
+//! the thread that needs it, not one that wakes it in turn (a wake-up on another CPU costs 30 µs
+//! and more on virtual machines). One thread ([`SessionLink::read_until_end`]) reads when nobody
+//! waits.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,8 +15,9 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -28,8 +34,11 @@ use rustix::{
 
 use crate::call::Cancelled;
 
-/// Largest packet that is read.
-const PACKET: usize = 64 * 1024;
+/// Largest packet that is read; the session's are addresses and sentences.
+const PACKET: usize = 16 * 1024;
+
+/// How long the reading thread leaves the socket to others before it looks again.
+const LEFT_TO_READERS: Duration = Duration::from_millis(1);
 
 /// The link; shared by all threads of a worker.
 pub struct SessionLink {
@@ -38,6 +47,12 @@ pub struct SessionLink {
     events: AtomicBool,
     dropped: AtomicU64,
     waiting: Mutex<HashMap<Ticket, Weak<Mailbox>>>,
+    /// Threads that wait for an answer and read meanwhile.
+    readers: AtomicUsize,
+    /// Somebody read since the reading thread last looked.
+    was_read: AtomicBool,
+    /// The end, when one of `readers` came upon it.
+    end: Mutex<Option<SessionEnd>>,
 }
 
 struct Mailbox {
@@ -72,6 +87,9 @@ impl SessionLink {
             events: AtomicBool::new(events),
             dropped: AtomicU64::new(0),
             waiting: Mutex::default(),
+            readers: AtomicUsize::new(0),
+            was_read: AtomicBool::new(false),
+            end: Mutex::default(),
         })
     }
 
@@ -133,24 +151,70 @@ impl SessionLink {
     }
 
     /// Reads the socket for as long as the session lives, putting answers into their mailboxes;
-    /// returns the reason to end. Runs on one thread.
+    /// returns the reason to end. Runs on one thread, which leaves the reading to those who wait
+    /// for answers while there are any, and looks after what they leave.
     pub(crate) fn read_until_end(&self) -> SessionEnd {
-        let mut buf = vec![0; PACKET];
         loop {
-            let len = match rustix::net::recv(&self.socket, &mut buf[..], RecvFlags::empty()) {
-                Ok((0, _)) => return SessionEnd::Gone,
-                Ok((len, _)) => len,
+            while self.was_read.swap(false, Ordering::AcqRel) || self.has_readers() {
+                thread::sleep(LEFT_TO_READERS);
+            }
+            self.wait_for_message();
+            if !self.has_readers() {
+                self.read_some();
+            }
+            if let Some(end) = lock(&self.end).take() {
+                return end;
+            }
+        }
+    }
+
+    fn has_readers(&self) -> bool {
+        self.readers.load(Ordering::Acquire) > 0
+    }
+
+    fn has_ended(&self) -> bool {
+        lock(&self.end).is_some()
+    }
+
+    fn wait_for_message(&self) {
+        if self.has_ended() {
+            return;
+        }
+        let mut fds = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut fds, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => {
+                tracing::error!(%errno, "could not wait for the session");
+                *lock(&self.end) = Some(SessionEnd::Gone);
+            }
+        }
+    }
+
+    /// Reads what is there without waiting.
+    fn read_some(&self) {
+        let mut buf = [0; PACKET];
+        while !self.has_ended() {
+            let end = match rustix::net::recv(&self.socket, &mut buf[..], RecvFlags::DONTWAIT) {
+                Ok((0, _)) => SessionEnd::Gone,
+                Ok((len, _)) => match codec::decode::<ToSupervisor>(&buf[..len]) {
+                    Ok(ToSupervisor::End { reason }) => SessionEnd::Asked(reason),
+                    Ok(message) => {
+                        self.deliver(message);
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "unreadable message from the session");
+                        continue;
+                    }
+                },
                 Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) => return,
                 Err(errno) => {
                     tracing::error!(%errno, "could not read from the session");
-                    return SessionEnd::Gone;
+                    SessionEnd::Gone
                 }
             };
-            match codec::decode::<ToSupervisor>(&buf[..len]) {
-                Ok(ToSupervisor::End { reason }) => return SessionEnd::Asked(reason),
-                Ok(message) => self.deliver(message),
-                Err(error) => tracing::error!(%error, "unreadable message from the session"),
-            }
+            *lock(&self.end) = Some(end);
         }
     }
 
@@ -187,6 +251,7 @@ impl Answers {
         within: Option<Duration>,
     ) -> Result<ToSupervisor, NoAnswer> {
         let deadline = within.map(|within| Instant::now() + within);
+        let _reader = Reader::begin(&self.link);
         loop {
             if let Some(answer) = self.take() {
                 return Ok(answer);
@@ -202,13 +267,19 @@ impl Answers {
             let mut fds = [
                 PollFd::from_borrowed_fd(self.fd(), PollFlags::IN),
                 PollFd::from_borrowed_fd(cancelled.fd(), PollFlags::IN),
+                PollFd::new(&self.link.socket, PollFlags::IN),
             ];
-            match poll(&mut fds, timeout.as_ref()) {
+            // An end is the reading thread's; the socket would be readable for ever.
+            let count = if self.link.has_ended() { 2 } else { 3 };
+            match poll(&mut fds[..count], timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(errno) => tracing::error!(%errno, "could not wait for the session's answer"),
             }
             if fds[0].revents().is_empty() && !fds[1].revents().is_empty() {
                 return Err(NoAnswer::Cancelled);
+            }
+            if count == 3 && !fds[2].revents().is_empty() {
+                self.link.read_some();
             }
         }
     }
@@ -225,6 +296,24 @@ impl Answers {
     /// Readable when an answer may be there, for a poll of one's own.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.mailbox.event.as_fd()
+    }
+}
+
+/// A thread that waits for an answer, and reads.
+struct Reader<'a>(&'a SessionLink);
+
+impl<'a> Reader<'a> {
+    fn begin(link: &'a SessionLink) -> Reader<'a> {
+        link.readers.fetch_add(1, Ordering::AcqRel);
+        Reader(link)
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        // In this order: the reading thread never finds nobody reading and nobody having read.
+        self.0.was_read.store(true, Ordering::Release);
+        self.0.readers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
