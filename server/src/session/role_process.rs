@@ -11,11 +11,18 @@ use tokio::process::{Child, Command};
 
 use crate::roles::{FIRST_FD, Role};
 
-/// Starts a role with these descriptors as 3, 4, … and these options on its stdin. It leads a
-/// terminal session of its own, so that Ctrl-C ends the program and not what serves it.
-pub fn start(role: Role, fds: &[BorrowedFd<'_>], options: &impl Serialize) -> Result<Child> {
+/// A role's process that loads and waits for its options. Dropped without them, it is killed.
+pub struct Loading {
+    role: Role,
+    child: Option<Child>,
+    options_write: std::fs::File,
+}
+
+/// Starts a role with these descriptors as 3, 4, …; its options follow by [`Loading::give`], so
+/// that a process can load while they are found out. It leads a terminal session of its own, so
+/// that Ctrl-C ends the program and not what serves it.
+pub fn load(role: Role, fds: &[BorrowedFd<'_>]) -> Result<Loading> {
     let what = || format!("could not start the role {}", role.argument());
-    let options = codec::encode(options)?;
     let (options_read, options_write) = std::io::pipe().with_context(what)?;
     let mut command = Command::new(std::env::current_exe().with_context(what)?);
     command
@@ -34,22 +41,52 @@ pub fn start(role: Role, fds: &[BorrowedFd<'_>], options: &impl Serialize) -> Re
         });
     }
     let child = command.spawn().with_context(what)?;
-    let mut options_write = std::fs::File::from(OwnedFd::from(options_write));
-    options_write.write_all(&options).with_context(what)?;
-    Ok(child)
+    let options_write = std::fs::File::from(OwnedFd::from(options_write));
+    Ok(Loading { role, child: Some(child), options_write })
+}
+
+impl Loading {
+    /// Gives the role its options: it begins.
+    pub fn give(mut self, options: &impl Serialize) -> Result<Child> {
+        let what = || format!("could not start the role {}", self.role.argument());
+        self.options_write.write_all(&codec::encode(options)?).with_context(what)?;
+        self.child.take().with_context(what)
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        // Before the pipe is closed: without options it would complain.
+        if let Some(child) = &mut self.child
+            && let Err(error) = child.start_kill()
+        {
+            tracing::debug!("could not kill the role {}: {error}", self.role.argument());
+        }
+    }
 }
 
 /// Bytes in a sealed memory file, for another process to read or map.
 pub fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd> {
-    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
-        .context("could not make a memory file")?;
-    let mut file = std::fs::File::from(fd);
+    let file = empty_memory_file(name)?;
+    fill_memory_file(&file, bytes)?;
+    Ok(file)
+}
+
+/// A memory file whose content comes later.
+pub fn empty_memory_file(name: &str) -> Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, memfd_create};
+    memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+        .context("could not make a memory file")
+}
+
+/// Gives an empty memory file its content and seals it.
+pub fn fill_memory_file(fd: &OwnedFd, bytes: &[u8]) -> Result<()> {
+    use rustix::fs::{SealFlags, fcntl_add_seals};
+    let mut file = std::fs::File::from(fd.try_clone().context("could not fill a memory file")?);
     file.write_all(bytes).context("could not fill a memory file")?;
     std::io::Seek::rewind(&mut file).context("could not rewind a memory file")?;
     fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
-        .context("could not seal a memory file")?;
-    Ok(file.into())
+        .context("could not seal a memory file")
 }
 
 /// Puts descriptor `numbers[i]` at `FIRST_FD + i`. Async-signal-safe, for use between fork and

@@ -23,7 +23,7 @@ use super::listeners::Listeners;
 use super::parts::{Parts, state};
 use super::program::{self, Program};
 use super::signals::Signals;
-use super::role_process::memory_file;
+use super::role_process::{empty_memory_file, fill_memory_file};
 use super::{AgentChoice, Options, role_process};
 use crate::provider::{self, StartedAgent, Via};
 use crate::roles::{FileServerOptions, Role, SupervisorOptions};
@@ -37,10 +37,45 @@ pub async fn start(options: Options) -> Result<Parts> {
     let layer = provider::local::beside_us("libmirrord_layer.so")?;
     let session = random_id()?;
     let folder = SessionFolder::create(&session)?;
+
+    // Our other processes load while the rules are compiled and the agent starts.
+    let (files_ours, files_theirs) =
+        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+            .context("could not make a socket pair for the file server")?;
+    let file_server = role_process::load(Role::FileServer, &[files_theirs.as_fd()])?;
+    drop(files_theirs);
+    let (supervisor, supervisor_fd) = SupervisorChannel::pair()?;
+    let supervisor = Arc::new(supervisor);
+    let socket = folder.join("supervisor");
+    let hand_over = UnixListener::bind(&socket)
+        .with_context(|| format!("could not make the socket {}", socket.display()))?;
+    let peers = Arc::new(PeerTable::create().context("could not make shared memory")?);
+    let rules_file = empty_memory_file("mirrord-rules")?;
+    let supervisor_role = role_process::load(
+        Role::Supervisor,
+        &[
+            supervisor_fd.as_fd(),
+            hand_over.as_fd(),
+            rules_file.as_fd(),
+            peers.as_fd(),
+            files_ours.as_fd(),
+        ],
+    )?;
+    drop((supervisor_fd, hand_over, files_ours));
+
     let program = program::find(&command[0]);
     let rules = config.config.compiled_rules_for(&mirrord_config::machine(program.as_deref()))?;
+    fill_memory_file(&rules_file, rules.as_bytes())?;
 
     let (started, identity) = start_agent(&target, agent, &folder, session).await?;
+    // Its links are made beside ours.
+    let files_process = file_server.give(&FileServerOptions {
+        endpoint: started.endpoint.to_string(),
+        identity: identity.to_bytes()?,
+        writable: config.config.may_write(),
+        callers_ids: rustix::process::getuid().is_root(),
+        log: log.clone(),
+    })?;
     let (control, streams) = tokio::try_join!(
         dial(&started, &identity, Purpose::Control),
         dial(&started, &identity, Purpose::Streams),
@@ -48,48 +83,14 @@ pub async fn start(options: Options) -> Result<Parts> {
     let (sender, receiver) = control.into_messages();
     let (agent, facts, agent_news_rx) = AgentLink::start(sender, receiver).await?;
     let (streams, incoming_streams) = streams.into_streams(Side::Session);
-
-    let (supervisor, supervisor_fd) = SupervisorChannel::pair()?;
-    let supervisor = Arc::new(supervisor);
-    let (files_ours, files_theirs) =
-        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .context("could not make a socket pair for the file server")?;
-    let files_process = role_process::start(
-        Role::FileServer,
-        &[files_theirs.as_fd()],
-        &FileServerOptions {
-            endpoint: started.endpoint.to_string(),
-            identity: identity.to_bytes()?,
-            writable: config.config.may_write(),
-            callers_ids: rustix::process::getuid().is_root(),
-            log: log.clone(),
-        },
-    )?;
-    drop(files_theirs);
-
-    let socket = folder.join("supervisor");
-    let hand_over = UnixListener::bind(&socket)
-        .with_context(|| format!("could not make the socket {}", socket.display()))?;
-    let peers = Arc::new(PeerTable::create().context("could not make shared memory")?);
-    let supervisor_process = role_process::start(
-        Role::Supervisor,
-        &[
-            supervisor_fd.as_fd(),
-            hand_over.as_fd(),
-            memory_file("mirrord-rules", rules.as_bytes())?.as_fd(),
-            peers.as_fd(),
-            files_ours.as_fd(),
-        ],
-        &SupervisorOptions {
-            has_files: true,
-            report_all: events.is_wanted(),
-            skipped: config.config.skipped_programs(),
-            folder: folder.path().to_owned(),
-            hostname: config.config.hostname().then(|| facts.hostname.clone().into_bytes()),
-            log,
-        },
-    )?;
-    drop((supervisor_fd, hand_over, files_ours));
+    let supervisor_process = supervisor_role.give(&SupervisorOptions {
+        has_files: true,
+        report_all: events.is_wanted(),
+        skipped: config.config.skipped_programs(),
+        folder: folder.path().to_owned(),
+        hostname: config.config.hostname().then(|| facts.hostname.clone().into_bytes()),
+        log,
+    })?;
 
     let (answer_tx, answer_rx) = mpsc::unbounded_channel();
     let (event_tx, event_rx) = mpsc::unbounded_channel();
