@@ -316,6 +316,13 @@ pub fn listening(command: &mut Command) -> Result<Child> {
     Ok(child)
 }
 
+/// Ends a session as a user would, and waits until all of it has ended.
+pub fn stop(mut session: Child) -> Result<()> {
+    run(Command::new("kill").args(["-TERM", &session.id().to_string()]))?;
+    session.wait().context("could not wait for the session")?;
+    Ok(())
+}
+
 /// Runs a command and reads its `RESULT`.
 pub fn result(command: &mut Command) -> Result<f64> {
     let output = command
