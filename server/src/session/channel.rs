@@ -22,9 +22,13 @@ pub struct SupervisorChannel {
 impl SupervisorChannel {
     /// A connected pair: our end, and the descriptor that the supervisor inherits.
     pub fn pair() -> Result<(Self, OwnedFd)> {
-        let (ours, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-                .context("could not make a socket pair for the supervisor")?;
+        let (ours, theirs) = socketpair(
+            AddressFamily::UNIX,
+            SocketType::SEQPACKET,
+            SocketFlags::CLOEXEC,
+            None,
+        )
+        .context("could not make a socket pair for the supervisor")?;
         rustix::io::ioctl_fionbio(&ours, true).context("could not make a socket non-blocking")?;
         // SAFETY: the AsyncFd owns the descriptor, so its number stays ours until it is dropped.
         let socket = unsafe { AsyncFd::register(ours)? };
@@ -38,13 +42,19 @@ impl SupervisorChannel {
             let mut ready = self.socket.readable().await?;
             let mut buffer = self.buffer.lock().unwrap_or_else(PoisonError::into_inner);
             let received = ready.try_io(|socket| {
-                Ok(rustix::net::recv(socket.get_ref(), &mut buffer[..], RecvFlags::empty())?)
+                Ok(rustix::net::recv(
+                    socket.get_ref(),
+                    &mut buffer[..],
+                    RecvFlags::empty(),
+                )?)
             });
             match received {
                 Err(_would_block) => {}
                 Ok(Ok((0, _))) => return Ok(None),
                 Ok(Ok((length, _))) => return Ok(Some(codec::decode(&buffer[..length])?)),
-                Ok(Err(error)) if error.raw_os_error() == Some(libc::ECONNRESET) => return Ok(None),
+                Ok(Err(error)) if error.raw_os_error() == Some(libc::ECONNRESET) => {
+                    return Ok(None);
+                }
                 Ok(Err(error)) => return Err(error).context("could not hear the supervisor"),
             }
         }
@@ -56,7 +66,11 @@ impl SupervisorChannel {
         loop {
             let mut ready = self.socket.writable().await?;
             let sent = ready.try_io(|socket| {
-                Ok(rustix::net::send(socket.get_ref(), &packet, SendFlags::NOSIGNAL)?)
+                Ok(rustix::net::send(
+                    socket.get_ref(),
+                    &packet,
+                    SendFlags::NOSIGNAL,
+                )?)
             });
             match sent {
                 Err(_would_block) => {}

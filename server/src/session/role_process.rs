@@ -42,14 +42,20 @@ pub fn load(role: Role, fds: &[BorrowedFd<'_>]) -> Result<Loading> {
     }
     let child = command.spawn().with_context(what)?;
     let options_write = std::fs::File::from(OwnedFd::from(options_write));
-    Ok(Loading { role, child: Some(child), options_write })
+    Ok(Loading {
+        role,
+        child: Some(child),
+        options_write,
+    })
 }
 
 impl Loading {
     /// Gives the role its options: it begins.
     pub fn give(mut self, options: &impl Serialize) -> Result<Child> {
         let what = || format!("could not start the role {}", self.role.argument());
-        self.options_write.write_all(&codec::encode(options)?).with_context(what)?;
+        self.options_write
+            .write_all(&codec::encode(options)?)
+            .with_context(what)?;
         self.child.take().with_context(what)
     }
 }
@@ -83,10 +89,14 @@ pub fn empty_memory_file(name: &str) -> Result<OwnedFd> {
 pub fn fill_memory_file(fd: &OwnedFd, bytes: &[u8]) -> Result<()> {
     use rustix::fs::{SealFlags, fcntl_add_seals};
     let mut file = std::fs::File::from(fd.try_clone().context("could not fill a memory file")?);
-    file.write_all(bytes).context("could not fill a memory file")?;
+    file.write_all(bytes)
+        .context("could not fill a memory file")?;
     std::io::Seek::rewind(&mut file).context("could not rewind a memory file")?;
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)
-        .context("could not seal a memory file")
+    fcntl_add_seals(
+        &file,
+        SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL,
+    )
+    .context("could not seal a memory file")
 }
 
 /// Puts descriptor `numbers[i]` at `FIRST_FD + i`. Async-signal-safe, for use between fork and

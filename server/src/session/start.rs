@@ -22,8 +22,8 @@ use super::channel::SupervisorChannel;
 use super::listeners::Listeners;
 use super::parts::{Parts, state};
 use super::program::{self, Program};
-use super::signals::Signals;
 use super::role_process::{empty_memory_file, fill_memory_file};
+use super::signals::Signals;
 use super::{AgentChoice, Options, role_process};
 use crate::provider::{self, StartedAgent, Via};
 use crate::roles::{FileServerOptions, Role, SupervisorOptions};
@@ -31,17 +31,32 @@ use crate::runtime_dir::SessionFolder;
 
 /// Starts everything, the program last.
 pub async fn start(options: Options) -> Result<Parts> {
-    let Options { config, target, agent, mut events, command, log } = options;
+    let Options {
+        config,
+        target,
+        agent,
+        mut events,
+        command,
+        log,
+    } = options;
     let signals = Signals::listen()?;
-    state(&mut events, "preparing", &format!("starting an agent for {target}"));
+    state(
+        &mut events,
+        "preparing",
+        &format!("starting an agent for {target}"),
+    );
     let layer = provider::local::beside_us("libmirrord_layer.so")?;
     let session = random_id()?;
     let folder = SessionFolder::create(&session)?;
 
     // Our other processes load while the rules are compiled and the agent starts.
-    let (files_ours, files_theirs) =
-        socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
-            .context("could not make a socket pair for the file server")?;
+    let (files_ours, files_theirs) = socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .context("could not make a socket pair for the file server")?;
     let file_server = role_process::load(Role::FileServer, &[files_theirs.as_fd()])?;
     drop(files_theirs);
     let (supervisor, supervisor_fd) = SupervisorChannel::pair()?;
@@ -64,7 +79,9 @@ pub async fn start(options: Options) -> Result<Parts> {
     drop((supervisor_fd, hand_over, files_ours));
 
     let program = program::find(&command[0]);
-    let rules = config.config.compiled_rules_for(&mirrord_config::machine(program.as_deref()))?;
+    let rules = config
+        .config
+        .compiled_rules_for(&mirrord_config::machine(program.as_deref()))?;
     fill_memory_file(&rules_file, rules.as_bytes())?;
 
     let (started, identity) = start_agent(&target, agent, &folder, session).await?;
@@ -88,7 +105,10 @@ pub async fn start(options: Options) -> Result<Parts> {
         report_all: events.is_wanted(),
         skipped: config.config.skipped_programs(),
         folder: folder.path().to_owned(),
-        hostname: config.config.hostname().then(|| facts.hostname.clone().into_bytes()),
+        hostname: config
+            .config
+            .hostname()
+            .then(|| facts.hostname.clone().into_bytes()),
         log,
     })?;
 
@@ -132,9 +152,20 @@ async fn start_agent(
     session: String,
 ) -> Result<(StartedAgent, SessionIdentity)> {
     let (key, started) = match choice {
-        AgentChoice::Join { endpoint, fingerprint, key } => {
+        AgentChoice::Join {
+            endpoint,
+            fingerprint,
+            key,
+        } => {
             let key = crate::key_file::read(&key)?;
-            (key, StartedAgent { endpoint, fingerprint, process: None })
+            (
+                key,
+                StartedAgent {
+                    endpoint,
+                    fingerprint,
+                    process: None,
+                },
+            )
         }
         choice => {
             let key = SessionIdentity::new_key()?;
@@ -147,7 +178,14 @@ async fn start_agent(
         }
     };
     let agent = started.fingerprint;
-    Ok((started, SessionIdentity { session, key, agent }))
+    Ok((
+        started,
+        SessionIdentity {
+            session,
+            key,
+            agent,
+        },
+    ))
 }
 
 async fn dial(
@@ -180,7 +218,9 @@ fn environment(
     let local: Vec<(Vec<u8>, Vec<u8>)> = std::env::vars_os()
         .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()))
         .collect();
-    let merged = config.config.merge_environment(&local, &facts.environment)?;
+    let merged = config
+        .config
+        .merge_environment(&local, &facts.environment)?;
     Ok(merged
         .into_iter()
         .map(|(name, value)| (OsString::from_vec(name), OsString::from_vec(value)))
