@@ -8,6 +8,7 @@
 mod access;
 mod directory;
 mod link;
+pub mod message;
 mod open;
 mod stat;
 

@@ -16,7 +16,10 @@ use mirrord_filter::{
 };
 use mirrord_rules::Rules;
 
-use crate::state::{self, State};
+use crate::{
+    interpose,
+    state::{self, State},
+};
 
 /// Path of the supervisor's socket.
 const SOCKET: &CStr = c"MIRRORD_SUPERVISOR";
@@ -29,6 +32,7 @@ const STRICT: &CStr = c"MIRRORD_STRICT";
 static CONSTRUCTOR: extern "C" fn() = construct;
 
 extern "C" fn construct() {
+    interpose::message::find();
     if let Err((what, errno)) = start() {
         complain(what, errno);
     }

@@ -1,6 +1,6 @@
 /* What a C program sees: run inside the pod and through us, it must print the same.
  *   probe env | files PATH… | write DIR | dns NAME… | tcp IP PORT | tcp-nonblocking IP PORT
- *         | udp IP PORT | serve PORT COUNT
+ *         | udp IP PORT | messages IP PORT | serve PORT COUNT
  * Built three times: dynamic, static (glibc) and static (musl). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -314,6 +314,76 @@ static int datagram(const char *ip, const char *port) {
     return 0;
 }
 
+/* Datagrams with their addresses in struct msghdr: gathered, scattered, many at once, cut off,
+ * with a timestamp, and a segment size that makes one call send three. */
+static int messages(const char *ip, const char *port) {
+    struct sockaddr_storage to, from[4];
+    socklen_t length = address(ip, port, &to);
+    struct timeval limit = {3, 0};
+    char text[4][64] = {0}, rest[4][64] = {0}, control[4][64];
+    struct iovec in[4][2], out[2] = {{"gathered", 8}, {" datagram", 9}};
+    struct mmsghdr many[4] = {0};
+    int on = 1, fd = socket(to.ss_family, SOCK_DGRAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    setsockopt(fd, SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on);
+
+    struct msghdr one = {.msg_name = &to, .msg_namelen = length, .msg_iov = out, .msg_iovlen = 2};
+    printf("sendmsg: %zd\n", sendmsg(fd, &one, 0));
+    in[0][0] = (struct iovec){text[0], 5};
+    in[0][1] = (struct iovec){rest[0], 63};
+    one = (struct msghdr){.msg_name = from, .msg_namelen = sizeof *from, .msg_iov = in[0], .msg_iovlen = 2,
+                          .msg_control = control[0], .msg_controllen = sizeof *control};
+    printf("peek: %zd %d\n", recvmsg(fd, &one, MSG_PEEK), one.msg_flags);
+    one.msg_namelen = sizeof *from;
+    one.msg_controllen = sizeof *control;
+    printf("recvmsg: %zd %s|%s %d\n", recvmsg(fd, &one, 0), text[0], rest[0], one.msg_flags);
+    struct cmsghdr *first = CMSG_FIRSTHDR(&one);
+    printf("control: %d %d\n", first ? first->cmsg_level : -1, first ? first->cmsg_type : -1);
+    print_address("from", from);
+
+    char *what[] = {"first", "second", "third"};
+    for (int i = 0; i < 3; i++) {
+        in[i][0] = (struct iovec){what[i], strlen(what[i])};
+        many[i].msg_hdr = (struct msghdr){.msg_name = &to, .msg_namelen = length, .msg_iov = in[i], .msg_iovlen = 1};
+    }
+    printf("sendmmsg: %d %u %u %u\n", sendmmsg(fd, many, 3, 0), many[0].msg_len, many[1].msg_len, many[2].msg_len);
+    for (int got = 0, now; got < 3; got += now) {
+        memset(from, 0, sizeof from);
+        memset(text, 0, sizeof text);
+        for (int i = 0; i < 4; i++) {
+            /* Too short for the third. */
+            in[i][0] = (struct iovec){text[i], got + i == 2 ? 3 : 63};
+            many[i].msg_hdr = (struct msghdr){.msg_name = &from[i], .msg_namelen = sizeof *from, .msg_iov = in[i], .msg_iovlen = 1};
+        }
+        now = recvmmsg(fd, many, 3 - got, MSG_WAITFORONE, 0);
+        if (now <= 0) {
+            printf("recvmmsg: %d %s\n", now, error_name(errno));
+            break;
+        }
+        for (int i = 0; i < now; i++) {
+            printf("recvmmsg: %u %s %d %u\n", many[i].msg_len, text[i], many[i].msg_hdr.msg_flags, many[i].msg_hdr.msg_namelen);
+            print_address("from", &from[i]);
+        }
+    }
+
+    /* SOL_UDP, UDP_SEGMENT (udp(7)). */
+    struct cmsghdr *segment = (void *)control[0];
+    memset(control[0], 0, sizeof *control);
+    one = (struct msghdr){.msg_name = &to, .msg_namelen = length, .msg_iov = out, .msg_iovlen = 2,
+                          .msg_control = segment, .msg_controllen = CMSG_SPACE(sizeof(uint16_t))};
+    *segment = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(uint16_t)), .cmsg_level = 17, .cmsg_type = 103};
+    memcpy(CMSG_DATA(segment), &(uint16_t){8}, sizeof(uint16_t));
+    printf("segments: %zd\n", sendmsg(fd, &one, 0));
+    for (int i = 0; i < 3; i++) {
+        memset(text, 0, sizeof text);
+        in[0][0] = (struct iovec){text[0], 63};
+        one = (struct msghdr){.msg_iov = in[0], .msg_iovlen = 1};
+        printf("segment: %zd %s\n", recvmsg(fd, &one, 0), text[0]);
+    }
+    close(fd);
+    return 0;
+}
+
 /* Answers COUNT requests with who asked and on which port it believes to be. */
 static int serve(const char *port, int count) {
     int on = 1, off = 0, listener = socket(AF_INET6, SOCK_STREAM, 0);
@@ -375,6 +445,7 @@ int main(int argc, char **argv) {
     if (!strcmp(what, "tcp") && argc == 4) return stream(argv[2], argv[3], 0);
     if (!strcmp(what, "tcp-nonblocking") && argc == 4) return stream(argv[2], argv[3], 1);
     if (!strcmp(what, "udp") && argc == 4) return datagram(argv[2], argv[3]);
+    if (!strcmp(what, "messages") && argc == 4) return messages(argv[2], argv[3]);
     if (!strcmp(what, "serve") && argc == 4) return serve(argv[2], atoi(argv[3]));
     fprintf(stderr, "probe: see the top of probe.c\n");
     return 2;

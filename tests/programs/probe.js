@@ -31,10 +31,22 @@ const commands = {
     attempt('rm', () => fs.rmSync(a));
     attempt('gone', () => fs.existsSync(a));
   },
-  dns(...names) {
+  // One after the other: look-ups run in threads.
+  async dns(...names) {
     for (const name of names) {
-      dns.lookup(name, { all: true }, (error, found) =>
-        console.log('lookup', name, error ? error.code : found.map((f) => f.address).sort()));
+      await dns.promises.lookup(name, { all: true }).then(
+        (found) => console.log('lookup', name, found.map((f) => f.address).sort()),
+        (error) => console.log('lookup', name, error.code));
+    }
+  },
+  // By c-ares, which speaks to the name servers itself.
+  async resolve(...names) {
+    for (const name of names) {
+      for (const type of ['A', 'AAAA', 'SRV']) {
+        await dns.promises.resolve(name, type).then(
+          (found) => console.log('resolve', name, type, JSON.stringify(found.sort())),
+          (error) => console.log('resolve', name, type, error.code));
+      }
     }
   },
   tcp(ip, port) {

@@ -99,6 +99,26 @@ def udp(ip, port):
         print("recv", s.recv(100), s.getpeername()[:2])
 
 
+def messages(ip, port):
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(3)
+        print("sendmsg", s.sendmsg([b"two ", b"parts"], [], 0, (ip, int(port))))
+        data, control, flags, peer = s.recvmsg(6)
+        print("recvmsg", data, control, flags, peer[:2])
+        s.connect((ip, int(port)))
+        print("sendmsg", s.sendmsg([b"connected"]))
+        data, control, flags, peer = s.recvmsg(100)
+        print("recvmsg", data, control, flags, peer[:2])
+        print("named too", s.sendmsg([b"again"], [], 0, (ip, int(port))), s.recv(100))
+    # Descriptors between processes are nobody else's business.
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open("/proc/self/status", "rb") as file:
+        socket.send_fds(ours, [b"a descriptor"], [file.fileno()])
+        data, fds, flags, _ = socket.recv_fds(theirs, 100, 4)
+        print("recv_fds", data, len(fds), os.read(fds[0], 5), flags)
+
+
 def serve(port, count):
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -127,4 +147,4 @@ elif command == "files":
 elif command == "child":
     print(subprocess.run(["cat", *arguments], capture_output=True, text=True))
 else:
-    {"write": write, "dns": lambda *names: [dns(n) for n in names], "tcp": tcp, "udp": udp, "serve": serve}[command](*arguments)
+    {"write": write, "dns": lambda *names: [dns(n) for n in names], "tcp": tcp, "udp": udp, "messages": messages, "serve": serve}[command](*arguments)

@@ -137,6 +137,23 @@ languages! {
 }
 
 #[test]
+fn messages_with_addresses_reach_the_same_services() {
+    let pod = Pod::up("messages");
+    for ip in ["10.77.2.2", "fd77:2::2"] {
+        for program in ["c", "python"] {
+            compare(&pod, programs::named(program), "messages", &[ip, "7000"], &[]);
+        }
+    }
+}
+
+#[test]
+fn a_resolver_of_its_own_resolves_the_same_names() {
+    let pod = Pod::up("resolve");
+    let names = ["orders.shop.svc.cluster.local", "orders", "nowhere.shop.svc.cluster.local"];
+    compare(&pod, programs::named("node"), "resolve", &names, &[]);
+}
+
+#[test]
 fn every_allowed_difference_has_a_reason() {
     let list = allowed();
     assert!(!list.is_empty());

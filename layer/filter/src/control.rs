@@ -9,6 +9,15 @@ use crate::sys::{self, Errno};
 /// First argument of every control call.
 pub const DESCRIPTOR: i32 = -0x4d52_7244;
 
+/// The buffer, one byte long, of a `sendto(2)` or `recvfrom(2)` that asks about its address only.
+///
+/// It lies in the kernel's half, so where nobody supervises, and where the supervisor has nothing
+/// to say, the kernel answers `EFAULT` before it looks at the socket.
+pub const ADDRESS_ONLY: u64 = DESCRIPTOR as u64;
+
+/// The longest address that is asked about: `struct sockaddr_in6`.
+pub const LONGEST_ADDRESS: usize = 28;
+
 /// Answer to [`Request::Probe`]: this, plus the version of the control calls.
 pub const SUPERVISED: u64 = 0x4d52_0001;
 
@@ -42,6 +51,44 @@ impl Request {
     }
 }
 
+/// Asks which address a datagram from this socket must be sent to instead of `address`, of which
+/// `len` bytes count; they are replaced, and the new length returned. `None`: to that very one.
+pub fn destination(
+    socket: i32,
+    address: &mut [u8; LONGEST_ADDRESS],
+    len: usize,
+    flags: i32,
+) -> Result<Option<usize>, Errno> {
+    let len = len.min(LONGEST_ADDRESS) as u64;
+    let flags = u64::from(flags as u32);
+    let to = address.as_mut_ptr() as u64;
+    let args = [socket as u64, ADDRESS_ONLY, 1, flags, to, len];
+    // SAFETY: fails with EFAULT unless it is answered; then at most an address is written to one.
+    answered(|| unsafe { sys::call(libc::SYS_sendto, args) })
+}
+
+/// Asks who is behind the source `address` of a datagram; as [`destination`].
+pub fn source(address: &mut [u8; LONGEST_ADDRESS], len: usize) -> Result<Option<usize>, Errno> {
+    let mut len = len.min(LONGEST_ADDRESS) as libc::socklen_t;
+    let from = address.as_mut_ptr() as u64;
+    let len = &raw mut len as u64;
+    let args = [DESCRIPTOR as u64, ADDRESS_ONLY, 1, 0, from, len];
+    // SAFETY: fails with EFAULT unless it is answered; then an address is written to one.
+    answered(|| unsafe { sys::call(libc::SYS_recvfrom, args) })
+}
+
+/// A signal that comes before the supervisor has the question ends it with EINTR; nothing was
+/// done yet, and the call that the program made cannot fail so here.
+fn answered(mut ask: impl FnMut() -> Result<u64, Errno>) -> Result<Option<usize>, Errno> {
+    loop {
+        match ask() {
+            Err(Errno(libc::EINTR)) => {}
+            Err(Errno(libc::EFAULT)) => return Ok(None),
+            answer => return answer.map(|len| Some((len as usize).min(LONGEST_ADDRESS))),
+        }
+    }
+}
+
 /// Whether the calling thread runs under a supervisor of ours.
 pub fn is_supervised() -> bool {
     Request::Probe.send() == Ok(SUPERVISED)
@@ -55,6 +102,16 @@ mod tests {
     fn nobody_answers_without_a_supervisor() {
         assert!(!is_supervised());
         assert_eq!(Request::Table.send(), Err(Errno(libc::EFAULT)));
+    }
+
+    #[test]
+    fn an_address_stays_what_it_is_without_a_supervisor() {
+        let mut address = [2; LONGEST_ADDRESS];
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
+        assert_eq!(destination(fd, &mut address, 16, 0), Ok(None));
+        assert_eq!(source(&mut address, 16), Ok(None));
+        assert_eq!(address, [2; LONGEST_ADDRESS]);
     }
 
     #[test]

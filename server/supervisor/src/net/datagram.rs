@@ -2,7 +2,9 @@
 //!
 //! Destinations are replaced by relays, and sources by the peers behind them: resolvers check
 //! where an answer came from. The payload is carried through us; connected sockets, which name no
-//! address, never come here.
+//! address, never come here. [`message`] answers those who carry their datagrams themselves.
+
+mod message;
 
 use std::{
     net::SocketAddr,
@@ -10,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use mirrord_filter::control::ADDRESS_ONLY;
 use mirrord_net::peers;
 use mirrord_protocol::{event::Place, local::Loopback};
 use mirrord_rules::Proto;
@@ -46,39 +49,85 @@ struct Sending {
     waits: bool,
 }
 
-pub(super) fn plan_send(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
-    let [fd, payload, length, flags, address, address_length] = call.args;
-    let Some(Address::Inet(to)) = address::read(tracee, address, address_length) else {
-        return Plan::Continue;
-    };
-    let Some(socket) = Socket::of(tracee, fd) else {
-        return Plan::Continue;
-    };
-    if socket.kind == Kind::Tcp && flags & libc::MSG_FASTOPEN as u64 != 0 {
-        // Connect and send in one; programs fall back to connect (tcp(7)).
-        return match state.decide(Proto::Tcp, call.tid, to) {
-            Some(_) => fails(Errno::OPNOTSUPP),
-            None => Plan::Continue,
+/// The pod's end of a datagram on its way out.
+struct Destination {
+    socket: Socket,
+    to: SocketAddr,
+    loopback: Loopback,
+    way: Way,
+}
+
+/// How it goes there.
+enum Way {
+    /// Through a relay that stands.
+    Known(SocketAddr),
+    /// The socket is connected to its relay.
+    Connected(SocketAddr),
+    /// Through a relay yet to be opened, by this rule.
+    New(&'static str),
+}
+
+impl Destination {
+    /// Reads it from the arguments of a `sendto(2)`, or says what to do with the call.
+    fn of(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Result<Destination, Plan> {
+        let [fd, _, _, flags, address, address_length] = call.args;
+        let Some(Address::Inet(to)) = address::read(tracee, address, address_length) else {
+            return Err(Plan::Continue);
         };
+        let Some(socket) = Socket::of(tracee, fd) else {
+            return Err(Plan::Continue);
+        };
+        if socket.kind == Kind::Tcp && flags & libc::MSG_FASTOPEN as u64 != 0 {
+            // Connect and send in one; programs fall back to connect (tcp(7)).
+            return Err(match state.decide(Proto::Tcp, call.tid, to) {
+                Some(_) => fails(Errno::OPNOTSUPP),
+                None => Plan::Continue,
+            });
+        }
+        if socket.kind != Kind::Udp {
+            return Err(Plan::Continue);
+        }
+        let Some(loopback) = socket.loopback(to) else {
+            return Err(Plan::Continue);
+        };
+        let to = canonical(to);
+        let Ok(cookie) = socket.cookie() else {
+            return Err(Plan::Continue);
+        };
+        let known = state.known_relay(cookie, to);
+        let rule = match known {
+            Some(_) => "",
+            None => match state.decide(Proto::Udp, call.tid, to) {
+                Some(rule) => rule,
+                None => return Err(Plan::Continue),
+            },
+        };
+        let connected = socket
+            .peer()
+            .filter(|via| state.peer_behind(*via) == Some(to));
+        let way = match (connected, known) {
+            (Some(via), _) => Way::Connected(via),
+            (None, Some(via)) => Way::Known(via),
+            (None, None) => Way::New(rule),
+        };
+        Ok(Destination {
+            socket,
+            to,
+            loopback,
+            way,
+        })
     }
-    if socket.kind != Kind::Udp {
-        return Plan::Continue;
+}
+
+pub(super) fn plan_send(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
+    let destination = match Destination::of(state, call, tracee) {
+        Ok(destination) => destination,
+        Err(plan) => return plan,
+    };
+    let [_, payload, length, flags, ..] = call.args;
+    if payload == ADDRESS_ONLY {
+        return message::plan_destination(state, call, destination);
     }
-    let Some(loopback) = socket.loopback(to) else {
-        return Plan::Continue;
-    };
-    let to = canonical(to);
-    let Ok(cookie) = socket.cookie() else {
-        return Plan::Continue;
-    };
-    let known = state.known_relay(cookie, to);
-    let rule = match known {
-        Some(_) => "",
-        None => match state.decide(Proto::Udp, call.tid, to) {
-            Some(rule) => rule,
-            None => return Plan::Continue,
-        },
-    };
     if length > LONGEST {
         return fails(Errno::MSGSIZE);
     }
@@ -86,10 +135,16 @@ pub(super) fn plan_send(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Pla
         Ok(payload) => payload,
         Err(errno) => return fails(errno),
     };
-    let waits = flags as u32 & DONT_WAIT == 0 && !socket.nonblocking();
+    let waits = flags as u32 & DONT_WAIT == 0 && !destination.socket.nonblocking();
     let flags = SendFlags::from_bits_retain(flags as u32 & !(libc::MSG_FASTOPEN as u32))
         | SendFlags::DONTWAIT
         | SendFlags::NOSIGNAL;
+    let Destination {
+        socket,
+        to,
+        loopback,
+        way,
+    } = destination;
     let sending = Sending {
         state: state.clone(),
         socket,
@@ -97,18 +152,11 @@ pub(super) fn plan_send(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Pla
         flags,
         waits,
     };
-    // To the peer that the socket is connected to.
-    let connected = sending.socket.peer().is_some_and(|via| {
-        let behind = state.peers.find(peers::Kind::UdpRelay, via);
-        behind.is_some_and(|addresses| addresses.server == to)
-    });
-    if let (Some(_), _) | (None, true) = (known, connected) {
-        let via = if connected { None } else { known };
-        return match sending.send(via) {
-            Err(Errno::AGAIN) if waits => sending.plan_wait(via),
-            result => Plan::Done(outcome(result)),
-        };
-    }
+    let rule = match way {
+        Way::New(rule) => rule,
+        Way::Known(via) => return sending.plan_at_once(Some(via)),
+        Way::Connected(_) => return sending.plan_at_once(None),
+    };
     let pid = call.tid;
     let work = Box::new(move |cancelled: &Cancelled| {
         let result = sending.first(to, loopback, cancelled);
@@ -149,6 +197,13 @@ impl Sending {
         self.patiently(Some(via), cancelled)
     }
 
+    fn plan_at_once(self, via: Option<SocketAddr>) -> Plan {
+        match self.send(via) {
+            Err(Errno::AGAIN) if self.waits => self.plan_wait(via),
+            result => Plan::Done(outcome(result)),
+        }
+    }
+
     fn plan_wait(self, via: Option<SocketAddr>) -> Plan {
         let work = Box::new(move |cancelled: &Cancelled| outcome(self.patiently(via, cancelled)));
         Plan::Blocking {
@@ -184,6 +239,9 @@ struct Receiving {
 pub(super) fn plan_receive(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
     let [fd, buffer, length, flags, address, address_length] = call.args;
     let flags = flags as u32;
+    if buffer == ADDRESS_ONLY {
+        return message::plan_source(state, call, tracee);
+    }
     if flags & ERROR_QUEUE != 0 {
         return Plan::Continue;
     }
@@ -191,8 +249,10 @@ pub(super) fn plan_receive(state: &Arc<State>, call: &Call, tracee: &Tracee) -> 
         return Plan::Continue;
     };
     // A socket that is connected here receives from that peer only.
-    let ours = |via| state.peers.find(peers::Kind::UdpRelay, via).is_some();
-    if socket.peer().is_some_and(|via| !ours(via)) {
+    if socket
+        .peer()
+        .is_some_and(|via| state.peer_behind(via).is_none())
+    {
         return Plan::Continue;
     }
     let room = match Room::read(tracee, address, address_length) {
@@ -239,8 +299,7 @@ impl Receiving {
         let Some(source) = source.and_then(|source| SocketAddr::try_from(source).ok()) else {
             return Ok(outcome);
         };
-        let behind = self.state.peers.find(peers::Kind::UdpRelay, source);
-        let source = behind.map_or(source, |addresses| addresses.server);
+        let source = self.state.peer_behind(source).unwrap_or(source);
         Ok(self.room.fill(outcome, bytes_of(source, self.socket.ipv6)))
     }
 
@@ -256,6 +315,17 @@ impl Receiving {
                 result => return result,
             }
         }
+    }
+}
+
+impl State {
+    /// The peer that a UDP relay stands for. The table knows relays by their ports only.
+    fn peer_behind(&self, relay: SocketAddr) -> Option<SocketAddr> {
+        if !relay.ip().to_canonical().is_loopback() {
+            return None;
+        }
+        let addresses = self.peers.find(peers::Kind::UdpRelay, relay)?;
+        Some(addresses.server)
     }
 }
 

@@ -424,3 +424,80 @@ fn an_answers_source_is_the_peer_behind_the_relay() {
     assert_eq!(outcome.writes[0], (args[1], b"answer".to_vec()));
     assert_eq!(value(outcome), Ok(6));
 }
+
+/// The arguments of a question about an address alone.
+fn about(fd: i32, address: &[u8], length: u64) -> [u64; 6] {
+    let buffer = mirrord_filter::control::ADDRESS_ONLY;
+    [fd as u64, buffer, 1, 0, address.as_ptr() as u64, length]
+}
+
+#[test]
+fn the_relay_for_a_message_is_opened_once_and_named() {
+    let bed = Bed::new();
+    let program = std::net::UdpSocket::bind("[::]:0").unwrap();
+    let (to, via) = (pod("10.0.0.53:53"), pod("127.0.0.1:4053"));
+    let bytes = address::bytes_of(to, true);
+    let args = about(program.as_raw_fd(), &bytes, 28);
+    let plan = bed.plan(libc::SYS_sendto, args);
+    let session = || {
+        let FromSupervisor::Connect { ticket, .. } = bed.asked() else {
+            panic!("asked for something else");
+        };
+        let addresses = AddressPair {
+            client: pod("0.0.0.0:0"),
+            server: to,
+        };
+        let tag = mirrord_net::peers::relay_tag(ticket, via);
+        bed.peers
+            .enter(mirrord_net::peers::Kind::UdpRelay, via, addresses, tag);
+        let mapped = pod("[::ffff:127.0.0.1]:4053");
+        let relay = Relay {
+            via: mapped,
+            local: None,
+            peer: Some(to),
+        };
+        let result = Ok(relay);
+        bed.answer(&ToSupervisor::Connected { ticket, result });
+    };
+    let opened = std::thread::scope(|scope| {
+        scope.spawn(session);
+        work(plan)
+    });
+    for outcome in [opened, done(bed.plan(libc::SYS_sendto, args))] {
+        assert_eq!(written(&outcome, args[4]), pod("[::ffff:127.0.0.1]:4053"));
+        assert_eq!(value(outcome), Ok(28));
+    }
+    // Local destinations are the kernel's, which refuses the question.
+    let local = address::bytes_of(program.local_addr().unwrap(), true);
+    let args = about(program.as_raw_fd(), &local, 28);
+    assert!(matches!(bed.plan(libc::SYS_sendto, args), Plan::Continue));
+}
+
+#[test]
+fn only_a_relay_on_loopback_has_somebody_behind_it() {
+    let bed = Bed::new();
+    let addresses = AddressPair {
+        client: pod("0.0.0.0:0"),
+        server: pod("10.0.0.53:53"),
+    };
+    let kind = mirrord_net::peers::Kind::UdpRelay;
+    bed.peers.enter(kind, pod("127.0.0.1:4053"), addresses, 1);
+    let ask = |source: SocketAddr, ipv6| {
+        let bytes = address::bytes_of(source, ipv6);
+        let length = (bytes.len() as u32).to_ne_bytes();
+        let args = about(-1, &bytes, length.as_ptr() as u64);
+        match bed.plan(libc::SYS_recvfrom, args) {
+            Plan::Continue => None,
+            plan => Some(written(&done(plan), args[4])),
+        }
+    };
+    assert_eq!(ask(pod("127.0.0.1:4053"), false), Some(pod("10.0.0.53:53")));
+    let mapped = pod("[::ffff:10.0.0.53]:53");
+    assert_eq!(ask(pod("127.0.0.1:4053"), true), Some(mapped));
+    assert_eq!(ask(pod("127.0.0.1:4054"), false), None);
+    assert_eq!(
+        ask(pod("192.0.2.1:4053"), false),
+        None,
+        "the same port elsewhere"
+    );
+}

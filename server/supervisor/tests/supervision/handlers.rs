@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use mirrord_filter::control::ADDRESS_ONLY;
 use mirrord_supervisor::{
     SupervisorError,
     call::{Call, Cancelled, Interrupt, Outcome, Plan, Value},
@@ -40,6 +41,8 @@ impl Handler for Remote {
             libc::SYS_connect,
             libc::SYS_execve,
             libc::SYS_getcwd,
+            libc::SYS_sendto,
+            libc::SYS_recvfrom,
         ]
     }
 
@@ -47,6 +50,8 @@ impl Handler for Remote {
         match call.nr {
             libc::SYS_openat => self.open(call, tracee),
             libc::SYS_connect => connect(call, tracee),
+            libc::SYS_sendto => exchange(call, tracee, [10, 1, 2, 3], [127, 0, 0, 1]),
+            libc::SYS_recvfrom => exchange(call, tracee, [127, 0, 0, 1], [10, 1, 2, 3]),
             libc::SYS_getcwd => {
                 let answer = Outcome::number(5).write(call.args[0], b"/pod\0".to_vec());
                 Plan::Done(answer)
@@ -136,6 +141,18 @@ fn connect(call: &Call, tracee: &Tracee) -> Plan {
             }
             connected(&socket, std::net::SocketAddrV4::new(ip, port))
         }),
+    }
+}
+
+/// Answers a question about one IPv4 address with another.
+fn exchange(call: &Call, tracee: &Tracee, one: [u8; 4], other: [u8; 4]) -> Plan {
+    let at = call.args[4];
+    match tracee.read_array::<16>(at) {
+        Ok(mut address) if call.args[1] == ADDRESS_ONLY && address[4..8] == one => {
+            address[4..8].copy_from_slice(&other);
+            Plan::Done(Outcome::number(16).write(at, address.to_vec()))
+        }
+        _ => Plan::Continue,
     }
 }
 

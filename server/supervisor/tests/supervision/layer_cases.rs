@@ -2,6 +2,7 @@
 
 use std::{
     os::unix::fs::symlink,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::Duration,
 };
@@ -36,6 +37,10 @@ pub const ALL: &[Case] = &[
         layer_follows_children_over_exec,
     ),
     ("layer_works_with_musl", layer_works_with_musl),
+    (
+        "layer_exchanges_the_addresses_of_messages",
+        layer_exchanges_the_addresses_of_messages,
+    ),
     (
         "layer_without_a_session_says_so_and_runs",
         layer_without_a_session,
@@ -152,8 +157,28 @@ fn layer_follows_children_over_exec() {
 /// The layer was linked on a glibc system, and needs nothing of it.
 fn layer_works_with_musl() {
     let bed = Bed::new();
-    let program = bed.dir.path().join("waits");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs/waits.c");
+    let program = compile_with_musl(&bed, "waits");
+    let text = run(&mut bed.layered(&program, &["/remote/1000/one"]));
+    assert!(text.ends_with("opened\n"), "{text}");
+    // The layer is in it: what is local is not asked.
+    bed.asked();
+    run(&mut bed.layered(&program, &["/usr/bin/env"]));
+    assert!(!bed.asked().contains("/usr/bin/env"));
+}
+
+fn layer_exchanges_the_addresses_of_messages() {
+    let bed = Bed::new();
+    let glibc = bed.compile("messages", &[]);
+    let text = run(&mut bed.layered(&glibc, &[]));
+    assert_eq!(text, "question from 10.1.2.3\ncancelled\n");
+    let musl = compile_with_musl(&bed, "messages");
+    let text = run(&mut bed.layered(&musl, &[]));
+    assert_eq!(text, "question from 10.1.2.3\ncancelled\n");
+}
+
+fn compile_with_musl(bed: &Bed, name: &str) -> PathBuf {
+    let program = bed.dir.path().join(format!("{name}-musl"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
     let compiled = Command::new("musl-gcc")
         .arg("-o")
         .arg(&program)
@@ -164,12 +189,7 @@ fn layer_works_with_musl() {
             .expect("musl-gcc: apt-get install musl-tools")
             .success()
     );
-    let text = run(&mut bed.layered(&program, &["/remote/1000/one"]));
-    assert!(text.ends_with("opened\n"), "{text}");
-    // The layer is in it: what is local is not asked.
-    bed.asked();
-    run(&mut bed.layered(&program, &["/usr/bin/env"]));
-    assert!(!bed.asked().contains("/usr/bin/env"));
+    program
 }
 
 fn layer_without_a_session() {
