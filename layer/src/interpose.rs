@@ -11,6 +11,7 @@ mod link;
 pub mod message;
 mod open;
 mod stat;
+mod syscall;
 
 use std::ffi::c_char;
 

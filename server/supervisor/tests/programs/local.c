@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static void say(const char *what, long r) { printf("%s=%ld errno=%d\n", what, r, r < 0 ? errno : 0); errno = 0; }
@@ -28,6 +29,12 @@ int main(int c, char **v) {
     printf("size=%ld\n", (long)s.st_size);
     say("statx", statx(AT_FDCWD, path, 0, STATX_SIZE, &x));
     printf("size=%ld\n", (long)x.stx_size);
+    /* As libuv calls it. */
+    say("statx by number", syscall(SYS_statx, AT_FDCWD, path, 0, STATX_SIZE, &x));
+    say("openat by number", fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY));
+    close(fd);
+    say("access by number", syscall(SYS_faccessat, AT_FDCWD, path, W_OK));
+    say("unknown number", syscall(99999));
     say("access", access(path, R_OK));
     say("access x", access(path, X_OK));
     say("readlink", readlink(path, text, sizeof text));
