@@ -254,7 +254,10 @@ pub enum Want {
 
 /// The answer to a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "one value lives at a time, on its way to the wire")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value lives at a time, on its way to the wire"
+)]
 pub enum Answer {
     /// To [`Op::Walk`].
     Walked(Walked),

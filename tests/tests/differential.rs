@@ -16,12 +16,24 @@ const FILES: &[&str] = &[
     "/var/run",
 ];
 
-fn compare(pod: &Pod, program: &programs::Program, command: &str, arguments: &[&str], options: &[&str]) {
-    let all: Vec<&str> = std::iter::once(command).chain(arguments.iter().copied()).collect();
+fn compare(
+    pod: &Pod,
+    program: &programs::Program,
+    command: &str,
+    arguments: &[&str],
+    options: &[&str],
+) {
+    let all: Vec<&str> = std::iter::once(command)
+        .chain(arguments.iter().copied())
+        .collect();
     let inside = run::inside(pod, program, &all);
     let through_us = run::through_us(pod, options, program, &all);
     assert_same(program.name, command, &inside.stdout, &through_us.stdout);
-    assert_eq!(inside.status, through_us.status, "{} {all:?}: {}", program.name, through_us.stderr);
+    assert_eq!(
+        inside.status, through_us.status,
+        "{} {all:?}: {}",
+        program.name, through_us.stderr
+    );
 }
 
 /// Every file below `/data`, found from outside so that no program's listing is trusted.
@@ -29,17 +41,26 @@ fn data_files(pod: &Pod) -> Vec<String> {
     let mut names = Vec::new();
     let mut folders = vec!["/data".to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(pod.path(&folder)).expect("the pod has /data").flatten() {
+        for entry in std::fs::read_dir(pod.path(&folder))
+            .expect("the pod has /data")
+            .flatten()
+        {
             let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
             // A hundred alike are seen by their folder's listing.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) && folder == "/data" && !path.ends_with("many") {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir())
+                && folder == "/data"
+                && !path.ends_with("many")
+            {
                 folders.push(path.clone());
             }
             names.push(path);
         }
     }
     names.sort();
-    assert!(names.len() > 20, "a sandbox has files to look at: {names:?}");
+    assert!(
+        names.len() > 20,
+        "a sandbox has files to look at: {names:?}"
+    );
     names
 }
 
@@ -141,7 +162,13 @@ fn messages_with_addresses_reach_the_same_services() {
     let pod = Pod::up("messages");
     for ip in ["10.77.2.2", "fd77:2::2"] {
         for program in ["c", "python"] {
-            compare(&pod, programs::named(program), "messages", &[ip, "7000"], &[]);
+            compare(
+                &pod,
+                programs::named(program),
+                "messages",
+                &[ip, "7000"],
+                &[],
+            );
         }
     }
 }
@@ -149,7 +176,11 @@ fn messages_with_addresses_reach_the_same_services() {
 #[test]
 fn a_resolver_of_its_own_resolves_the_same_names() {
     let pod = Pod::up("resolve");
-    let names = ["orders.shop.svc.cluster.local", "orders", "nowhere.shop.svc.cluster.local"];
+    let names = [
+        "orders.shop.svc.cluster.local",
+        "orders",
+        "nowhere.shop.svc.cluster.local",
+    ];
     compare(&pod, programs::named("node"), "resolve", &names, &[]);
 }
 
@@ -159,6 +190,9 @@ fn every_allowed_difference_has_a_reason() {
     assert!(!list.is_empty());
     for one in list {
         assert!(one.reason.len() > 20, "{:?} needs a reason", one.line);
-        assert!(!one.line.is_empty() && one.line != ".*", "{one:?} would hide everything");
+        assert!(
+            !one.line.is_empty() && one.line != ".*",
+            "{one:?} would hide everything"
+        );
     }
 }
