@@ -38,9 +38,9 @@ pub struct Doors {
     process: OwnedFd,
     pidfd: OwnedFd,
     root: OwnedFd,
-    network: OwnedFd,
-    host_names: OwnedFd,
-    /// `None`: the agent is in it already.
+    /// `None`, here and below: the agent is in it already.
+    network: Option<OwnedFd>,
+    host_names: Option<OwnedFd>,
     user: Option<OwnedFd>,
 }
 
@@ -53,9 +53,9 @@ impl Doors {
         let process = open_at(pid, CWD, &format!("/proc/{pid}"), OFlags::DIRECTORY)?;
         let doors = Doors {
             root: open_at(pid, process.as_fd(), "root", OFlags::PATH)?,
-            network: open_at(pid, process.as_fd(), "ns/net", OFlags::empty())?,
-            host_names: open_at(pid, process.as_fd(), "ns/uts", OFlags::empty())?,
-            user: foreign_user_namespace(pid, process.as_fd())?,
+            network: foreign_namespace(pid, process.as_fd(), "ns/net")?,
+            host_names: foreign_namespace(pid, process.as_fd(), "ns/uts")?,
+            user: foreign_namespace(pid, process.as_fd(), "ns/user")?,
             pid,
             process,
             pidfd,
@@ -78,8 +78,11 @@ impl Doors {
                 "enter the user namespace (setns(2))",
             )?;
         }
-        let what = "enter the network namespace (setns(2))";
-        self.enter_one(&self.network, LinkNameSpaceType::Network, what)
+        if let Some(network) = &self.network {
+            let what = "enter the network namespace (setns(2))";
+            self.enter_one(network, LinkNameSpaceType::Network, what)?;
+        }
+        Ok(())
     }
 
     fn enter_one(
@@ -107,14 +110,20 @@ impl Doors {
     }
 }
 
-/// The target's user namespace if it is not ours; entering one's own is an error (setns(2)).
-fn foreign_user_namespace(pid: i32, process: impl AsFd) -> Result<Option<OwnedFd>, TargetError> {
-    let theirs = open_at(pid, process, "ns/user", OFlags::empty())?;
-    let ours = open_at(pid, CWD, "/proc/self/ns/user", OFlags::empty())?;
+/// The target's namespace if it is not ours. Entering one's own user namespace is an error, and
+/// one's own network namespace needs rights that an ordinary user's plain process does not give
+/// (setns(2)).
+fn foreign_namespace(
+    pid: i32,
+    process: impl AsFd,
+    name: &str,
+) -> Result<Option<OwnedFd>, TargetError> {
+    let theirs = open_at(pid, process, name, OFlags::empty())?;
+    let ours = open_at(pid, CWD, &format!("/proc/self/{name}"), OFlags::empty())?;
     let identity = |namespace: &OwnedFd| {
         rustix::fs::fstat(namespace)
             .map(|status| (status.st_dev, status.st_ino))
-            .map_err(|errno| TargetError::new(pid, "fstat(2) of a user namespace", errno))
+            .map_err(|errno| TargetError::new(pid, "fstat(2) of a namespace", errno))
     };
     Ok(if identity(&theirs)? == identity(&ours)? {
         None

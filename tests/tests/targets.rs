@@ -143,3 +143,25 @@ fn mirrord_configuration_is_found_and_decides() {
     assert!(ended.stdout.starts_with("yes:\n"), "{ended:?}");
     assert!(ended.stderr.contains("No such file"), "{ended:?}");
 }
+
+/// It lives in our own namespaces, which nobody needs rights to be in.
+#[test]
+fn a_plain_process_of_ones_own_is_a_target_too() {
+    let runtime = tempfile::tempdir().expect("a folder");
+    let mut target = Command::new("/bin/sleep")
+        .arg("60")
+        .env("ONLY_THERE", "seen")
+        .spawn()
+        .expect("sleep(1) is installed");
+    let mut command = Command::new(product::server());
+    command
+        .env("XDG_RUNTIME_DIR", runtime.path())
+        .current_dir(runtime.path())
+        .args(["exec", "--target", &format!("process/{}", target.id())])
+        .args(["--", "/bin/sh", "-c", "echo $ONLY_THERE"]);
+    let ended = run::finish(&mut command);
+    target.kill().expect("killed");
+    target.wait().expect("waited");
+    assert_eq!(ended.stdout, "seen\n", "{ended:?}");
+    assert!(ended.status.success(), "{ended:?}");
+}

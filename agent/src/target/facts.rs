@@ -20,7 +20,7 @@ use crate::environment;
 pub(super) fn read(
     pid: i32,
     process: &OwnedFd,
-    host_names: OwnedFd,
+    host_names: Option<OwnedFd>,
 ) -> Result<(TargetFacts, u64), TargetError> {
     let status = read_file(pid, process, "status")?;
     let (creds, capabilities) =
@@ -80,11 +80,14 @@ fn parse_status(text: &str) -> Option<(Creds, u64)> {
     Some((creds, capabilities))
 }
 
-/// Asks on a thread of its own, which alone enters the target's UTS namespace and then ends.
-fn hostname(pid: i32, host_names: OwnedFd) -> Result<String, TargetError> {
+/// Asks on a thread of its own, which alone enters the target's UTS namespace (`None`: the one
+/// that we are in) and then ends.
+fn hostname(pid: i32, host_names: Option<OwnedFd>) -> Result<String, TargetError> {
     let asked = std::thread::spawn(move || {
-        let kind = Some(LinkNameSpaceType::HostNameAndNISDomainName);
-        rustix::thread::move_into_link_name_space(host_names.as_fd(), kind)?;
+        if let Some(namespace) = host_names {
+            let kind = Some(LinkNameSpaceType::HostNameAndNISDomainName);
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), kind)?;
+        }
         let names = rustix::system::uname();
         Ok(names.nodename().to_string_lossy().into_owned())
     });
