@@ -131,6 +131,9 @@ pub enum ToSupervisor {
         /// `Ok`: how, for the event; `Err`: why not. The program's `listen` succeeds either way.
         result: Result<String, String>,
     },
+    /// The program ended. Answered by [`FromSupervisor::Idle`] when nothing is supervised, which a
+    /// program that ended before it was supervised would else never bring about.
+    ProgramEnded,
     /// End: stop the supervised processes with this reason, then exit.
     End {
         /// For the user.

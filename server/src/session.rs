@@ -30,6 +30,8 @@ use crate::events::EventLog;
 use crate::target::Target;
 use agent_link::AgentNews;
 use parts::Parts;
+use signals::Signals;
+use tokio::time::{Instant, sleep_until};
 
 /// What a session is started with.
 pub struct Options {
@@ -67,10 +69,30 @@ pub enum AgentChoice {
 /// How long a program has to end by itself when its session cannot go on.
 const END_POLITELY: Duration = Duration::from_secs(5);
 
+/// When the user is told what the session waits for after its program's end.
+const REMIND: Duration = Duration::from_secs(1);
+
 /// Runs a session to its end; the result is the program's exit status.
 pub async fn run(options: Options) -> Result<i32> {
-    let mut parts = start::start(options).await?;
-    let status = serve(&mut parts).await;
+    let signals = Signals::listen()?;
+    let mut parts = tokio::select! {
+        started = start::start(options) => match started {
+            Ok(parts) => parts,
+            // It may be what ended a process of ours that had just been started.
+            Err(error) => match signals.pending()? {
+                Some(signal) => return Ok(128 + signal.number),
+                None => return Err(error),
+            },
+        },
+        // There is no program yet that could answer it. What was begun goes with its handles.
+        signal = signals.next() => return Ok(128 + signal?.number),
+    };
+    // Whether the program was there when the terminal sent it is not known: twice does no harm to
+    // a program that has just begun.
+    while let Some(signal) = signals.pending()? {
+        parts.program.signal(signal.number);
+    }
+    let status = serve(&mut parts, &signals).await;
     let ended = parts.end(&status).await;
     let status = status?;
     ended?;
@@ -79,13 +101,16 @@ pub async fn run(options: Options) -> Result<i32> {
 
 /// The loop. Every arm is one thing that can happen; what takes longer becomes a task that sends
 /// its result back as one of them.
-async fn serve(parts: &mut Parts) -> Result<i32> {
+async fn serve(parts: &mut Parts, signals: &Signals) -> Result<i32> {
     let mut exit_status = None;
+    let mut remind_at = None;
     loop {
         tokio::select! {
             message = parts.supervisor.receive() => match message? {
                 Some(FromSupervisor::Idle) if exit_status.is_some() => break,
                 Some(message) => parts.on_supervisor(message).await?,
+                // It was told to end what the program had started.
+                None if exit_status.is_some() => break,
                 None => return Err(fatal::supervisor_gone(&mut parts.supervisor_process).await),
             },
             Some(answer) = parts.answer_rx.recv() => parts.supervisor.send(&answer).await?,
@@ -103,12 +128,21 @@ async fn serve(parts: &mut Parts) -> Result<i32> {
                 // nobody could explain.
                 return Err(fatal::agent_gone(parts, &reason).await);
             }
-            signal = parts.signals.next() => parts.on_signal(signal?, exit_status.is_some()).await?,
+            signal = signals.next() => parts.on_signal(signal?, exit_status.is_some()).await?,
             status = parts.program.wait(), if exit_status.is_none() => {
                 exit_status = Some(program::exit_status(status?));
                 if parts.program.is_alone() {
                     break;
                 }
+                parts.supervisor.send(&ToSupervisor::ProgramEnded).await?;
+                remind_at = Some(Instant::now() + REMIND);
+            }
+            () = sleep_until(remind_at.unwrap_or_else(Instant::now)), if remind_at.is_some() => {
+                remind_at = None;
+                tell(format_args!(
+                    "the program ended, but processes that it started go on in the session; \
+                     waiting for them (Ctrl-C ends them)"
+                ));
             }
             ended = parts.files_process.wait() => {
                 let status = ended?;

@@ -1,11 +1,13 @@
 //! Signals, terminals and children behave as with the plain program.
 
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mirrord_tests::pod::Pod;
 use mirrord_tests::run::Running;
-use mirrord_tests::{programs, run};
+use mirrord_tests::{product, programs, run};
 
 #[test]
 fn signals_reach_the_program_and_its_answer_comes_out() {
@@ -29,6 +31,89 @@ fn signals_reach_the_program_and_its_answer_comes_out() {
     }
 }
 
+/// The command on a terminal of its own, whose input is the pipe that it is given.
+fn on_a_terminal(server: &Command) -> Command {
+    let quoted: Vec<String> = std::iter::once(server.get_program())
+        .chain(server.get_args())
+        .map(|part| format!("'{}'", part.to_str().expect("UTF-8")))
+        .collect();
+    let mut command = Command::new("script");
+    command.args(["-qec", &quoted.join(" "), "/dev/null"]);
+    command.current_dir(server.get_current_dir().expect("a folder"));
+    command.envs(
+        server
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// Runs the command on a terminal and presses Ctrl-C after this time.
+fn interrupted_after(server: &Command, delay: Duration) -> std::process::Output {
+    let mut child = on_a_terminal(server)
+        .spawn()
+        .expect("script(1) is installed");
+    std::thread::sleep(delay);
+    let mut keyboard = child.stdin.take().expect("piped");
+    keyboard.write_all(b"\x03").expect("written");
+    let output = child.wait_with_output().expect("waited");
+    drop(keyboard);
+    output
+}
+
+#[test]
+fn ctrl_c_ends_a_session_also_while_it_starts() {
+    let pod = Pod::up("interrupted");
+    for milliseconds in [20, 40, 60, 80, 100, 150, 300] {
+        let started = Instant::now();
+        let server = run::exec(&pod, &["--steal"], &["/bin/sleep", "30"]);
+        let output = interrupted_after(&server, Duration::from_millis(milliseconds));
+        assert_eq!(
+            output.status.code(),
+            Some(130),
+            "{milliseconds} ms: {output:?}"
+        );
+        assert!(
+            started.elapsed() < Duration::from_secs(10),
+            "{milliseconds} ms"
+        );
+    }
+}
+
+#[test]
+fn ctrl_c_in_the_demo_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = folder.path().to_str().expect("UTF-8").to_owned();
+    for milliseconds in [20, 60, 100, 150, 200, 300] {
+        let mut demo = Command::new(product::server());
+        demo.arg("demo").current_dir(folder.path());
+        demo.env("XDG_RUNTIME_DIR", folder.path())
+            .env("TMPDIR", folder.path());
+        let output = interrupted_after(&demo, Duration::from_millis(milliseconds));
+        // On a quick machine it may be done.
+        let done = String::from_utf8_lossy(&output.stdout).contains("everything is as it should");
+        assert_eq!(
+            output.status.code(),
+            Some(if done { 0 } else { 130 }),
+            "{milliseconds} ms: {output:?}"
+        );
+        assert!(!done || milliseconds > 100, "nothing was interrupted");
+        let sandboxes = folder.path().join("mirrord/sandboxes");
+        let left: Vec<_> = std::fs::read_dir(sandboxes)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .collect();
+        assert!(left.is_empty(), "{milliseconds} ms: {left:?}");
+        for process in std::fs::read_dir("/proc").expect("/proc").flatten() {
+            let command = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let command = String::from_utf8_lossy(&command).into_owned();
+            assert!(!command.contains(&name), "{milliseconds} ms: {command}");
+        }
+    }
+}
+
 #[test]
 fn a_terminal_stays_in_the_programs_hands() {
     let pod = Pod::up("terminal");
@@ -42,24 +127,8 @@ fn a_terminal_stays_in_the_programs_hands() {
             "test -t 0 && ps -o stat= -p $$ | grep -q + && read line && echo got $line",
         ],
     );
-    let quoted: Vec<String> = std::iter::once(server.get_program())
-        .chain(server.get_args())
-        .map(|part| format!("'{}'", part.to_str().expect("UTF-8")))
-        .collect();
-    let mut command = std::process::Command::new("script");
-    command
-        .args(["-qec", &quoted.join(" "), "/dev/null"])
-        .current_dir(pod.runtime());
-    command.envs(
-        server
-            .get_envs()
-            .filter_map(|(name, value)| Some((name, value?))),
-    );
-    command
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped());
+    let mut command = on_a_terminal(&server);
     let mut child = command.spawn().expect("script(1) is installed");
-    use std::io::Write;
     child
         .stdin
         .take()

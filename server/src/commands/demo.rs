@@ -1,21 +1,27 @@
 //! `mirrord-server demo`: the whole path once, in a sandbox pod of its own, plain and through us
 //! side by side. It checks what it shows: a demo that does not work ends with an error.
 
-use std::process::Stdio;
+mod program;
+
+use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use mirrord_sandbox::{DownOnDrop, HttpCall, Sandbox, SandboxSpec, addresses};
 use serde::Deserialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::sandboxes::sandboxes;
+use program::Program;
 
 const SAMPLE: &str = include_str!("../../demo/sample.py");
 
 /// Nothing in the demo takes longer.
 const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A signal that came with something else has arrived by then.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// What the sample program saw.
 #[derive(Debug, Deserialize)]
@@ -33,15 +39,49 @@ pub fn run() -> Result<i32> {
         .build()
         .context("could not start the event loop")?;
     runtime.block_on(async {
-        tokio::select! {
-            result = demo() => result.map(|()| 0),
-            signal = tokio::signal::ctrl_c() => {
-                signal.context("could not wait for Ctrl-C")?;
-                println!("\ninterrupted; cleaning up");
-                Ok(130)
-            }
-        }
+        // Before anything is there that would be left behind.
+        let mut interrupts = Interrupts::listen()?;
+        let mut demo = Box::pin(demo());
+        let number = tokio::select! {
+            number = interrupts.next() => number,
+            result = &mut demo => match result {
+                Ok(()) => return Ok(0),
+                // A terminal's Ctrl-C goes to the processes that we started too, and that one of
+                // them failed may be noticed first.
+                Err(error) => match tokio::time::timeout(AT_ONCE, interrupts.next()).await {
+                    Ok(number) => number,
+                    Err(_) => return Err(error),
+                },
+            },
+        };
+        let _ = writeln!(std::io::stdout(), "\ninterrupted; cleaning up");
+        drop(demo);
+        Ok(128 + number)
     })
+}
+
+/// The signals that ask for an early end.
+struct Interrupts([Signal; 3]);
+
+impl Interrupts {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("could not listen to signals");
+        Ok(Interrupts([
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+        ]))
+    }
+
+    async fn next(&mut self) -> i32 {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        let kind = tokio::select! {
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
+            _ = hangup.recv() => SignalKind::hangup(),
+        };
+        kind.as_raw_value()
+    }
 }
 
 async fn demo() -> Result<()> {
@@ -49,26 +89,23 @@ async fn demo() -> Result<()> {
     let sample = folder.path().join("sample.py");
     std::fs::write(&sample, SAMPLE).context("could not write the sample program")?;
 
-    step("starting a sandbox pod (namespaces on this machine, a name server, two services)");
+    step("starting a sandbox pod (namespaces on this machine, a name server, two services)")?;
     let sandboxes = sandboxes()?;
     let name = format!("demo-{}", std::process::id());
     let sandbox = DownOnDrop::up(&sandboxes, &SandboxSpec::new(&name))?;
 
-    step("asking the pod from outside");
+    step("asking the pod from outside")?;
     let pod_before = ask_the_pod(&sandbox)?;
 
-    step("running a sample program plain:    python3 sample.py");
+    step("running a sample program plain:    python3 sample.py")?;
     let mut plain = Command::new(python());
     plain.arg(&sample);
-    let (plain, mut child, _) = start(&mut plain).await?;
-    child
-        .wait()
-        .await
-        .context("could not wait for the sample program")?;
+    let (plain, mut program) = Program::start(&mut plain).await?;
+    program.end().await?;
 
     step(&format!(
         "and inside the pod:  mirrord-server exec --target sandbox/{name} --steal -- python3 sample.py"
-    ));
+    ))?;
     let us = std::env::current_exe().context("could not find our own executable")?;
     let mut through = Command::new(us);
     through.args([
@@ -79,22 +116,19 @@ async fn demo() -> Result<()> {
         "--",
     ]);
     through.arg(python()).arg(&sample).arg("serve");
-    let (inside, mut child, mut lines) = start(&mut through).await?;
-    let line = tokio::time::timeout(DEADLINE, lines.next_line()).await;
+    let (inside, mut program) = Program::start(&mut through).await?;
+    let line = program.line().await?;
     ensure!(
-        matches!(&line, Ok(Ok(Some(line))) if line == "listening"),
+        line.as_deref() == Some("listening"),
         "the sample program does not listen: {line:?}"
     );
 
-    step("asking the pod from outside again, while the program has its port");
+    step("asking the pod from outside again, while the program has its port")?;
     let pod_stolen = ask_the_pod(&sandbox)?;
-    let status = tokio::time::timeout(DEADLINE, child.wait())
-        .await
-        .context("the sample program did not end")?
-        .context("could not wait for the sample program")?;
+    let status = program.end().await?;
     ensure!(status.success(), "the sample program ended with {status}");
 
-    step("and once more, now that the program has ended");
+    step("and once more, now that the program has ended")?;
     let pod_after = ask_the_pod(&sandbox)?;
 
     show(&plain, &inside, [&pod_before, &pod_stolen, &pod_after]);
@@ -112,36 +146,8 @@ fn python() -> &'static str {
     }
 }
 
-fn step(text: &str) {
-    println!("• {text}");
-}
-
-type Lines = tokio::io::Lines<BufReader<tokio::process::ChildStdout>>;
-
-/// Starts the sample program and reads what it saw.
-async fn start(command: &mut Command) -> Result<(Seen, Child, Lines)> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .with_context(|| format!("could not start {:?}", command.as_std()))?;
-    let stdout = child.stdout.take().context("the program has no stdout")?;
-    let mut lines = BufReader::new(stdout).lines();
-    let line = tokio::time::timeout(DEADLINE, lines.next_line())
-        .await
-        .context("the sample program said nothing")?
-        .context("could not read what the sample program said")?;
-    let Some(line) = line else {
-        let status = child
-            .wait()
-            .await
-            .context("could not wait for the sample program")?;
-        bail!("the sample program ended at once ({status}); is python3 installed?");
-    };
-    let seen = serde_json::from_str(&line)
-        .with_context(|| format!("the sample program said something else: {line}"))?;
-    Ok((seen, child, lines))
+fn step(text: &str) -> Result<()> {
+    writeln!(std::io::stdout(), "• {text}").context("could not show what is done")
 }
 
 fn ask_the_pod(sandbox: &Sandbox) -> Result<String> {

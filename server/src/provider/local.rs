@@ -35,13 +35,15 @@ pub async fn start(target: &Target, pid: i32, session_key: &str, via: Via) -> Re
         .args(["--listen", &listen, "--session-key", session_key])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
+        // A start that is given up must not leave an agent that waits for its link.
+        .kill_on_drop(true);
     // SAFETY: setsid(2) is async-signal-safe; it keeps the terminal's Ctrl-C from the agent,
     // which must outlive the program that it serves.
     unsafe {
         command.pre_exec(|| {
             rustix::process::setsid()?;
-            crate::session::signals::unblock()
+            crate::session::signals::unblock_apart()
         });
     }
     let mut process = command

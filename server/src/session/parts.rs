@@ -15,7 +15,6 @@ use super::agent_link::{AgentLink, AgentNews};
 use super::channel::SupervisorChannel;
 use super::listeners::Listeners;
 use super::program::Program;
-use super::signals::Signals;
 use crate::events::EventLog;
 use crate::runtime_dir::SessionFolder;
 use crate::target::Target;
@@ -40,7 +39,6 @@ pub struct Parts {
     pub listeners: Listeners,
     pub answer_rx: mpsc::UnboundedReceiver<ToSupervisor>,
     pub event_rx: mpsc::UnboundedReceiver<EventKind>,
-    pub signals: Signals,
     pub streams_tx: watch::Sender<Option<Streams>>,
     pub _folder: SessionFolder,
 }

@@ -28,6 +28,9 @@ pub fn load(role: Role, fds: &[BorrowedFd<'_>]) -> Result<Loading> {
     command
         .arg(role.argument())
         .stdin(Stdio::from(OwnedFd::from(options_read)))
+        // A start that is given up takes its file server along, which would complain about the
+        // agent. The supervisor ends by itself, with the programs that it may have.
+        .kill_on_drop(role == Role::FileServer)
         // The program's preload is not for us.
         .env_remove("LD_PRELOAD");
     let numbers: Vec<i32> = fds.iter().map(AsRawFd::as_raw_fd).collect();
@@ -36,7 +39,7 @@ pub fn load(role: Role, fds: &[BorrowedFd<'_>]) -> Result<Loading> {
     unsafe {
         command.pre_exec(move || {
             rustix::process::setsid()?;
-            super::signals::unblock()?;
+            super::signals::unblock_apart()?;
             arrange(&numbers)
         });
     }

@@ -63,6 +63,28 @@ pub fn unblock() -> io::Result<()> {
     Ok(())
 }
 
+/// As [`unblock`], for a process that has just left the terminal's session: what the terminal sent
+/// before is not for it. Async-signal-safe.
+pub fn unblock_apart() -> io::Result<()> {
+    for number in [libc::SIGINT, libc::SIGQUIT, libc::SIGHUP] {
+        // SAFETY: both sets and actions are plain memory that the calls fill or read; ignoring a
+        // signal discards one that is pending (sigaction(2)), then the old action is back.
+        unsafe {
+            let mut pending = MaybeUninit::<libc::sigset_t>::uninit();
+            if libc::sigpending(pending.as_mut_ptr()) == 0
+                && libc::sigismember(pending.as_ptr(), number) == 1
+            {
+                let mut ignore: libc::sigaction = std::mem::zeroed();
+                ignore.sa_sigaction = libc::SIG_IGN;
+                let mut before = MaybeUninit::<libc::sigaction>::uninit();
+                libc::sigaction(number, &ignore, before.as_mut_ptr());
+                libc::sigaction(number, before.as_ptr(), std::ptr::null_mut());
+            }
+        }
+    }
+    unblock()
+}
+
 impl Signals {
     /// Begins to receive them; [`block`] must have been called.
     pub fn listen() -> Result<Self> {
@@ -87,6 +109,14 @@ impl Signals {
             if let Ok(read) = ready.try_io(|fd| read(fd.get_ref())) {
                 return read.context("could not read a signal");
             }
+        }
+    }
+
+    /// One that has arrived already.
+    pub fn pending(&self) -> Result<Option<Signal>> {
+        match read(self.fd.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            read => read.map(Some).context("could not read a signal"),
         }
     }
 }

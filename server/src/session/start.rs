@@ -23,7 +23,6 @@ use super::listeners::Listeners;
 use super::parts::{Parts, state};
 use super::program::{self, Program};
 use super::role_process::{empty_memory_file, fill_memory_file};
-use super::signals::Signals;
 use super::{AgentChoice, Options, role_process};
 use crate::provider::{self, StartedAgent, Via};
 use crate::roles::{FileServerOptions, Role, SupervisorOptions};
@@ -39,7 +38,6 @@ pub async fn start(options: Options) -> Result<Parts> {
         command,
         log,
     } = options;
-    let signals = Signals::listen()?;
     state(
         &mut events,
         "preparing",
@@ -139,7 +137,6 @@ pub async fn start(options: Options) -> Result<Parts> {
         listeners,
         answer_rx,
         event_rx,
-        signals,
         streams_tx,
         _folder: folder,
     })

@@ -53,6 +53,8 @@ pub struct SessionLink {
     was_read: AtomicBool,
     /// The end, when one of `readers` came upon it.
     end: Mutex<Option<SessionEnd>>,
+    /// Listeners with callers, see [`FromSupervisor::Idle`].
+    pub(crate) listeners: AtomicUsize,
 }
 
 struct Mailbox {
@@ -90,6 +92,7 @@ impl SessionLink {
             readers: AtomicUsize::new(0),
             was_read: AtomicBool::new(false),
             end: Mutex::default(),
+            listeners: AtomicUsize::new(0),
         })
     }
 
@@ -139,6 +142,13 @@ impl SessionLink {
         }
         if !self.try_send(&FromSupervisor::Event(event)) {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells that nothing is supervised any more.
+    pub(crate) fn idle(&self) {
+        if let Err(error) = self.send(&FromSupervisor::Idle) {
+            tracing::debug!(%error, "the session is gone before its last program");
         }
     }
 
@@ -223,6 +233,12 @@ impl SessionLink {
             ToSupervisor::Connected { ticket, .. }
             | ToSupervisor::Connecting { ticket, .. }
             | ToSupervisor::Listening { ticket, .. } => *ticket,
+            ToSupervisor::ProgramEnded => {
+                if self.listeners.load(Ordering::Acquire) == 0 {
+                    self.idle();
+                }
+                return;
+            }
             ToSupervisor::End { .. } => return,
         };
         let mailbox = lock(&self.waiting).get(&ticket).and_then(Weak::upgrade);

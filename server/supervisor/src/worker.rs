@@ -6,14 +6,11 @@ use std::{
     io,
     os::fd::{AsFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread,
 };
 
-use mirrord_protocol::{event::EventKind, local::FromSupervisor};
+use mirrord_protocol::event::EventKind;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
@@ -110,7 +107,6 @@ fn background(core: &Arc<Core>) -> io::Result<()> {
 
 /// Takes listeners from the keeper for ever.
 fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
-    let open = Arc::new(AtomicUsize::new(0));
     // Before any crew takes places of its own.
     let mut orphans = core.shared.orphans();
     let crews: Arc<Mutex<HashMap<u32, Arc<Crew>>>> = Arc::default();
@@ -124,14 +120,12 @@ fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
     while let Some((packet, fd)) = packets::receive(keeper.as_fd()) {
         match (packet, fd.and_then(Listener::new)) {
             (Packet::Listener(index), Some(listener)) => {
-                open.fetch_add(1, Ordering::AcqRel);
-                let (core_then, open, crews_then) = (core.clone(), open.clone(), crews.clone());
+                core.session.listeners.fetch_add(1, Ordering::AcqRel);
+                let (session, crews_then) = (core.session.clone(), crews.clone());
                 let closed = move || {
                     drop(lock(&crews_then, index, None));
-                    if open.fetch_sub(1, Ordering::AcqRel) == 1
-                        && let Err(error) = core_then.session.send(&FromSupervisor::Idle)
-                    {
-                        tracing::debug!(%error, "the session is gone before its last program");
+                    if session.listeners.fetch_sub(1, Ordering::AcqRel) == 1 {
+                        session.idle();
                     }
                 };
                 let crew = Crew::start(core.clone(), Arc::new(listener), index, closed)
