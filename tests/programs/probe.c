@@ -231,9 +231,9 @@ static int dns(const char *name) {
         printf("getaddrinfo %s: error %d\n", name, error);
         return 0;
     }
-    char *lines[32];
+    char *lines[256];
     int count = 0;
-    for (struct addrinfo *i = found; i && count < 32; i = i->ai_next) {
+    for (struct addrinfo *i = found; i && count < 256; i = i->ai_next) {
         char text[64] = "?";
         getnameinfo(i->ai_addr, i->ai_addrlen, text, sizeof text, 0, 0, NI_NUMERICHOST);
         lines[count++] = strdup(text);

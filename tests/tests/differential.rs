@@ -184,6 +184,29 @@ fn a_resolver_of_its_own_resolves_the_same_names() {
     compare(&pod, programs::named("node"), "resolve", &names, &[]);
 }
 
+/// The first server refuses, the second is silent; the answer is too long for a datagram.
+#[test]
+fn the_next_name_server_is_asked_and_long_answers_come_by_tcp() {
+    let name = "many.shop.svc.cluster.local";
+    let mut spec = mirrord_sandbox::SandboxSpec::new("servers").file(
+        "/etc/resolv.conf",
+        "nameserver 10.77.2.2\nnameserver 10.77.9.9\nnameserver 10.77.2.53\noptions timeout:1\n",
+    );
+    let addresses = (0..120).map(|last| std::net::Ipv4Addr::new(10, 77, 3, last).into());
+    spec.dns.push((name.into(), addresses.collect()));
+    let pod = Pod::with(spec);
+    for (program, command) in [
+        ("c", "dns"),
+        ("go-static", "dns"),
+        ("python", "dns"),
+        ("node", "resolve"),
+    ] {
+        let inside = run::inside(&pod, programs::named(program), &[command, name]);
+        assert!(inside.stdout.contains("10.77.3.119"), "{inside:?}");
+        compare(&pod, programs::named(program), command, &[name], &[]);
+    }
+}
+
 #[test]
 fn every_allowed_difference_has_a_reason() {
     let list = allowed();
