@@ -5,13 +5,18 @@ use std::ffi::c_char;
 /// `PATH_MAX`, with the NUL.
 pub const LONGEST: usize = 4096;
 
-/// A path of the program's, without its NUL; `None` for a null pointer and for what is too long,
-/// which the kernel shall refuse itself.
+/// The first page is never mapped (`vm.mmap_min_addr`), nor anything above the lower half: a
+/// pointer there is one that the program expects EFAULT for.
+const FIRST_PAGE: usize = 4096;
+
+/// A path of the program's, without its NUL; `None` for a pointer that cannot be one and for what
+/// is too long, which the kernel shall refuse itself.
 ///
 /// # Safety
 /// `path` is null or a C string, as the interposed function demands.
 pub unsafe fn bytes<'a>(path: *const c_char) -> Option<&'a [u8]> {
-    if path.is_null() {
+    let address = path as usize;
+    if address < FIRST_PAGE || address > isize::MAX as usize {
         return None;
     }
     // SAFETY: a C string, by the caller's promise.
@@ -80,6 +85,16 @@ impl Joined {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pointers_that_cannot_be_paths_are_left_to_the_kernel() {
+        for address in [0usize, 1, 8, 4095, usize::MAX, usize::MAX - 4096] {
+            // SAFETY: nothing is read at such an address, which is what is tested.
+            assert_eq!(unsafe { bytes(address as *const c_char) }, None);
+        }
+        // SAFETY: a C string.
+        assert_eq!(unsafe { bytes(c"/a".as_ptr()) }, Some(&b"/a"[..]));
+    }
 
     #[test]
     fn folder_and_name_are_joined() {
