@@ -14,6 +14,16 @@ use crate::{build, prerequisites};
 /// The ordinary user of the second run, when the first is root's: an id nobody has.
 const USER: u32 = 12_345;
 
+/// Why the tests of [`needs_root`] are not run as an ordinary user.
+const NEEDS_ROOT: &str = "only root can make a pod that has several users";
+
+/// Tests of pods with several users.
+fn needs_root(program: &Path) -> bool {
+    program
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("users-"))
+}
+
 /// Runs it.
 pub fn run() -> Result<Count> {
     prerequisites::say_what_is_missing(prerequisites::SANDBOX)?;
@@ -69,6 +79,12 @@ fn pass(who: &str, user: Option<u32>, public: &Path) -> Result<Count> {
         .collect::<Result<_>>()?;
     programs.sort();
     for program in programs {
+        if needs_root(&program) && (user.is_some() || !command::is_root()) {
+            let tests = command::output(Command::new(&program).args(["--list", "--format=terse"]))?;
+            println!("-- {} {who}: skipped: {NEEDS_ROOT}", program.display());
+            count.skipped += u32::try_from(tests.lines().count())?;
+            continue;
+        }
         println!("-- {} {who}", program.display());
         let output = as_user(user, &program, home.path())
             .env("MIRRORD_TEST_BIN", &bin)
