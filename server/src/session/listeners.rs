@@ -13,7 +13,7 @@ use mirrord_net::peers::PeerTable;
 use mirrord_protocol::control::{self, Answer, Request, Subscribe};
 use mirrord_protocol::event::EventKind;
 use mirrord_protocol::local::{Ticket, ToSupervisor};
-use mirrord_rules::{AlignedBlock, IncomingMode, Rules};
+use mirrord_rules::{AlignedBlock, IncomingMode};
 use tokio::sync::mpsc;
 
 use super::agent_link::AgentLink;
@@ -90,7 +90,7 @@ impl Listeners {
     /// The program listens at `bound`, having asked for `asked`. The answer goes to the
     /// supervisor when the pod's port is taken, or is known not to be.
     pub fn listen(&self, ticket: Ticket, pid: i32, asked: SocketAddr, bound: SocketAddr) {
-        let decision = match Rules::from_bytes(self.shared.rules.as_bytes()) {
+        let decision = match self.shared.rules.rules() {
             Ok(rules) => {
                 let decision = rules.incoming(asked);
                 (decision.mode, decision.pod_port, decision.rule.to_string())

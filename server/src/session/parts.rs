@@ -45,7 +45,7 @@ pub struct Parts {
 
 impl Parts {
     /// Puts everything away, in the order in which it leaves nothing behind: the supervised
-    /// processes, then the agent with all that it took, then our own processes.
+    /// processes, then those of ours that serve them, then the agent with all that it took.
     pub async fn end(mut self, how: &Result<i32>) -> Result<()> {
         let reason = match how {
             Ok(_) => "the program ended".to_owned(),
