@@ -1,8 +1,9 @@
 //! Wire types: what session, agent, supervisor and layer say to each other.
 //!
 //! This crate knows no sockets, no files and no clock: it holds plain data and its encoding, so
-//! that every process can depend on it. Everything is encoded with `postcard`; a frame's length
-//! comes from what carries it (a WebSocket message, a length prefix, a packet).
+//! that every process can depend on it. Everything is encoded with `postcard`, but what controls a
+//! session with JSON; a frame's length comes from what carries it (a WebSocket message, a length
+//! prefix, a packet).
 
 #![forbid(unsafe_code)]
 
@@ -13,6 +14,7 @@ pub mod event;
 pub mod files;
 pub mod hello;
 pub mod local;
+pub mod session_control;
 pub mod streams;
 
 /// The protocol version this build speaks, and the oldest it still understands.
