@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// One event with its place in the session's sequence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Event {
     /// Counts up by one; a gap means events were dropped (see [`EventKind::Dropped`]).
     pub seq: u64,
@@ -19,6 +20,7 @@ pub struct Event {
 
 /// Where a call went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     /// This machine.
@@ -33,6 +35,7 @@ pub enum Place {
 
 /// The closed list of events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EventKind {
     /// The session's state changed.
