@@ -10,6 +10,7 @@ mod directory;
 mod link;
 pub mod message;
 mod open;
+mod own_open;
 mod stat;
 mod syscall;
 
@@ -76,17 +77,27 @@ impl PathCall {
                 }
                 done => done,
             },
-            // A signal that comes between the call and its receipt ends it with EINTR although
-            // no path call can (open(2) on a FIFO apart): the supervisor finds the work again.
-            Route::AskRemote => loop {
+            Route::AskRemoteByName if own_open::is_possible(state, self) => {
+                // SAFETY: passed on to the caller; the path is absolute.
+                again_when_interrupted(|| unsafe { own_open::ask(state, self, args) })
+            }
+            Route::AskRemote | Route::AskRemoteByName => {
                 // SAFETY: passed on to the caller.
-                match unsafe { gate::plain(self.nr, args) } {
-                    Err(Errno(libc::EINTR)) => {}
-                    done => return done,
-                }
-            },
+                again_when_interrupted(|| unsafe { gate::plain(self.nr, args) })
+            }
             // SAFETY: passed on to the caller.
             Route::Ask => unsafe { gate::plain(self.nr, args) },
+        }
+    }
+}
+
+/// A signal that comes between the call and its receipt ends it with EINTR although no path call
+/// can (open(2) on a FIFO apart): the supervisor finds the work again.
+fn again_when_interrupted(call: impl Fn() -> Result<u64, Errno>) -> Result<u64, Errno> {
+    loop {
+        match call() {
+            Err(Errno(libc::EINTR)) => {}
+            done => return done,
         }
     }
 }

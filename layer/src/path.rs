@@ -43,6 +43,27 @@ pub fn without_trailing_slashes(path: &[u8]) -> &[u8] {
     path
 }
 
+/// Writes a number in decimal digits to `bytes` from `at` on; where it ends, or `None` when it does
+/// not fit.
+pub fn write_number(bytes: &mut [u8], at: usize, number: u32) -> Option<usize> {
+    let mut digits = [0; 10];
+    let mut rest = number;
+    let mut len = 0;
+    loop {
+        *digits.get_mut(len)? = b'0' + (rest % 10) as u8;
+        len += 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    let place = bytes.get_mut(at..at + len)?;
+    for (to, from) in place.iter_mut().zip(digits.iter().take(len).rev()) {
+        *to = *from;
+    }
+    Some(at + len)
+}
+
 /// A folder and a name in it, in one piece of stack.
 pub struct Joined {
     bytes: [u8; LONGEST],
@@ -71,6 +92,11 @@ impl Joined {
     /// The whole path.
     pub fn get(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    /// The whole path as a C string; `None` when there is no room for its end.
+    pub fn get_c(&self) -> Option<*const c_char> {
+        (self.len < LONGEST).then_some(self.bytes.as_ptr().cast())
     }
 
     fn add(&mut self, part: &[u8]) -> Option<()> {
@@ -107,6 +133,16 @@ mod tests {
         assert_eq!(Joined::new(folder(b"/a"), b"b/c").unwrap().get(), b"/a/b/c");
         assert_eq!(Joined::new(folder(b"/"), b"b").unwrap().get(), b"/b");
         assert!(Joined::new(folder(b"/a"), &[b'x'; LONGEST]).is_none());
+    }
+
+    #[test]
+    fn numbers_are_written_in_digits() {
+        let mut bytes = *b"/proc/............";
+        let end = write_number(&mut bytes, 6, 4_294_967_295).unwrap();
+        assert_eq!(&bytes[..end], b"/proc/4294967295");
+        let end = write_number(&mut bytes, 6, 0).unwrap();
+        assert_eq!(&bytes[..end], b"/proc/0");
+        assert_eq!(write_number(&mut bytes, 17, 10), None);
     }
 
     #[test]

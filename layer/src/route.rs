@@ -23,6 +23,8 @@ pub enum Route {
     PassWithoutLinks,
     /// Ask the supervisor; it is the pod's by its name, and no such call may end with EINTR.
     AskRemote,
+    /// As before, and the name is absolute and the one that it has in the pod.
+    AskRemoteByName,
     /// Ask the supervisor.
     Ask,
 }
@@ -54,7 +56,8 @@ fn of_absolute(state: &State, name: &[u8], access: Access) -> Route {
     match state.rules.path(name, access).place {
         PathPlace::LocalTrusted => Route::Pass,
         PathPlace::Local => Route::PassWithoutLinks,
-        PathPlace::Remote { .. } | PathPlace::Mapped => Route::AskRemote,
+        PathPlace::Remote { .. } => Route::AskRemoteByName,
+        PathPlace::Mapped => Route::AskRemote,
         PathPlace::NotFound => Route::Ask,
     }
 }
@@ -82,12 +85,13 @@ fn of_relative(state: &State, dirfd: i32, name: &[u8], access: Access) -> Route 
     match of_absolute(state, path::without_trailing_slashes(joined.get()), access) {
         // The name of the folder may have changed since; the descriptor has not.
         Route::Pass => Route::PassWithoutLinks,
+        Route::AskRemoteByName => Route::AskRemote,
         route => route,
     }
 }
 
-/// `st_dev` of a directory.
-fn device_of(dirfd: i32) -> Option<u64> {
+/// `st_dev` of what a descriptor names.
+pub fn device_of(dirfd: i32) -> Option<u64> {
     // SAFETY: zeros are a valid stat.
     let mut stat: libc::stat = unsafe { std::mem::zeroed() };
     let empty = c"".as_ptr() as u64;
@@ -101,20 +105,7 @@ fn device_of(dirfd: i32) -> Option<u64> {
 /// The path behind a descriptor, as the kernel shows it.
 fn path_of(fd: i32, bytes: &mut [u8; LONGEST]) -> Option<usize> {
     let mut link = *b"/proc/self/fd/\0\0\0\0\0\0\0\0\0\0\0";
-    let mut digits = [0; 10];
-    let mut rest = u32::try_from(fd).ok()?;
-    let mut len = 0;
-    loop {
-        *digits.get_mut(len)? = b'0' + (rest % 10) as u8;
-        len += 1;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    for (to, from) in link.iter_mut().skip(14).zip(digits.iter().take(len).rev()) {
-        *to = *from;
-    }
+    path::write_number(&mut link, 14, u32::try_from(fd).ok()?)?;
     let cwd = i64::from(libc::AT_FDCWD) as u64;
     let args = [
         cwd,

@@ -8,6 +8,7 @@ pub mod calls;
 pub mod control;
 pub mod hand_over;
 pub mod install;
+pub mod own_open;
 pub mod page;
 pub mod program;
 pub mod sys;

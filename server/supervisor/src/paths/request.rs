@@ -4,6 +4,8 @@
 //! a value in memory stays a pointer until it is known that the call is ours to answer, for most
 //! calls are local and should cost as little as possible.
 
+use mirrord_filter::own_open::Door;
+
 use super::kind::{Kind, Times};
 use crate::{call::Call, tracee::Tracee};
 
@@ -29,6 +31,8 @@ pub(crate) struct Request {
     pub second: Option<At>,
     /// What to do with it.
     pub kind: Kind,
+    /// The caller can be told to open it itself, and named the very path that is meant.
+    pub opens_itself: bool,
 }
 
 /// Reads the registers of a call; `None`: not a path call, or one that the kernel should refuse
@@ -60,6 +64,7 @@ pub(crate) fn decode(call: &Call, tracee: &Tracee) -> Option<Request> {
             at,
             second: None,
             kind,
+            opens_itself: false,
         })
     };
     let two = |name, at, second, kind| {
@@ -68,12 +73,17 @@ pub(crate) fn decode(call: &Call, tracee: &Tracee) -> Option<Request> {
             at,
             second: Some(second),
             kind,
+            opens_itself: false,
         })
     };
     match call.nr {
         libc::SYS_openat => {
             let kind = open(a[2], a[3]);
-            one("openat", at(0, 1), kind)
+            let request = one("openat", at(0, 1), kind);
+            request.map(|request| Request {
+                opens_itself: Door::is_wanted(&a),
+                ..request
+            })
         }
         libc::SYS_openat2 => one("openat2", at(0, 1), open_how(tracee, a[2], a[3])?),
         libc::SYS_newfstatat => {

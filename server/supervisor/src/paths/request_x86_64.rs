@@ -20,6 +20,7 @@ pub(crate) fn decode_old(call: &Call) -> Option<Request> {
             at: here(0),
             second: None,
             kind,
+            opens_itself: false,
         })
     };
     match call.nr {
@@ -71,18 +72,21 @@ pub(crate) fn decode_old(call: &Call) -> Option<Request> {
             at: here(1),
             second: None,
             kind: Kind::SymLink { text: a[0] },
+            opens_itself: false,
         }),
         libc::SYS_rename => Some(Request {
             name: "rename",
             at: here(0),
             second: Some(here(1)),
             kind: Kind::Rename { flags: 0 },
+            opens_itself: false,
         }),
         libc::SYS_link => Some(Request {
             name: "link",
             at: here(0),
             second: Some(here(1)),
             kind: Kind::Link { follow: false },
+            opens_itself: false,
         }),
         libc::SYS_chmod => one(
             "chmod",
@@ -113,6 +117,7 @@ pub(crate) fn decode_old(call: &Call) -> Option<Request> {
             },
             second: None,
             kind: times(Times::Val(a[2])),
+            opens_itself: false,
         }),
         _ => None,
     }

@@ -302,3 +302,43 @@ fn a_link_is_read_through_its_descriptor() {
     let args = [link.as_raw_fd() as u64, address(c""), room.address(), 16];
     assert_eq!(world.call(libc::SYS_readlinkat, &args), Answer::Number(10));
 }
+
+#[test]
+fn a_willing_caller_is_told_to_open_what_is_known_itself() {
+    let mut world = world();
+    world.make("data/writable", "", 0o666);
+    std::os::unix::fs::symlink("file", world.in_pod("data/link")).unwrap();
+    let here = libc::AT_FDCWD as u64;
+    let [first, second] = mirrord_filter::own_open::WILLING;
+    let mut open = |path: &str, flags: i32, registers: [u64; 2]| {
+        world.open(path, flags, 0);
+        let path = CString::new(path).unwrap();
+        let args = [
+            here,
+            address(&path),
+            flags as u64,
+            0,
+            registers[0],
+            registers[1],
+        ];
+        world.call(libc::SYS_openat, &args)
+    };
+    let door = |answer: Answer| match answer {
+        Answer::Number(number) => mirrord_filter::own_open::Door::from_answer(number as u64),
+        _ => None,
+    };
+    let known = door(open("/data/file", libc::O_RDONLY, [first, second])).expect("known");
+    assert_eq!(known.pid, std::process::id());
+    let behind = format!("/proc/{}/fd/{}/data/file", known.pid, known.root);
+    assert_eq!(std::fs::read(behind).unwrap(), b"content of the pod");
+    assert_eq!(door(open("/data/file", libc::O_RDONLY, [first, 0])), None);
+    assert_eq!(
+        door(open("/data/link", libc::O_RDONLY, [first, second])),
+        None
+    );
+    assert_eq!(
+        door(open("/data/writable", libc::O_RDWR, [first, second])),
+        None
+    );
+    assert_eq!(door(open("/data", libc::O_RDONLY, [first, second])), None);
+}
