@@ -15,6 +15,7 @@ pub mod files;
 pub mod incoming;
 pub mod lifecycle;
 pub mod listener;
+pub mod memory;
 pub mod outgoing;
 pub mod readiness;
 pub mod resolve;

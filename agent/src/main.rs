@@ -5,7 +5,7 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Parser;
-use mirrord_agent::{args::Args, listener::Listener, serve, target::Doors};
+use mirrord_agent::{args::Args, listener::Listener, memory, serve, target::Doors};
 use mirrord_link::AgentIdentity;
 
 fn main() -> ExitCode {
@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         // and no panic in between.
         .log_internal_errors(false)
         .init();
+    memory::keep_small();
     match run(&args) {
         Ok(reason) => {
             tracing::info!(%reason, "the agent ended");
