@@ -182,8 +182,11 @@ pub struct EnvChanges {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ArgvChange {
-    /// Put before the program and its arguments.
+    /// Put before the program and its arguments. With delve the program is the debugger.
     pub prefix: Vec<String>,
+    /// All arguments anew, where ours belong in the middle (`docker run`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
 }
 
 /// Patches of the editors' own launch objects.
@@ -243,6 +246,9 @@ pub struct JetBrainsPatch {
     pub exe: Option<String>,
     /// Arguments to put first.
     pub prepend_args: Vec<String>,
+    /// All arguments anew, where ours belong in the middle (`docker run`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Vec<String>>,
     /// Arguments for the virtual machine.
     pub vm_args: Vec<String>,
 }
