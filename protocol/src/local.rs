@@ -29,6 +29,9 @@ pub enum Outgoing {
         /// Answer only when the pod's socket stands. Otherwise at once, with no `local` address.
         wait: bool,
     },
+    /// UDP to a name server: one relay for all sockets of the session, answered at once. It takes
+    /// datagrams of sockets that are in the table of addresses as its clients only.
+    NameServer(SocketAddr),
     /// A Unix stream socket below the pod's root.
     Unix(Vec<u8>),
 }
@@ -96,7 +99,7 @@ mod as_json {
 }
 
 /// The loopback a relay must listen on, by the program's socket family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Loopback {
     /// 127.0.0.1
     V4,

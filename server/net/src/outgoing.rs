@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use crate::peers::PeerTable;
 
 mod meeting;
+mod names;
 mod pending;
 mod tcp;
 mod udp;
@@ -54,6 +55,7 @@ struct Shared {
     meeting: Meeting,
     tickets: Mutex<HashMap<Ticket, Ongoing>>,
     associations: udp::Associations,
+    name_servers: names::NameServers,
     /// Running average of what a connect in the pod takes, in microseconds.
     connect_takes: AtomicU64,
 }
@@ -79,6 +81,7 @@ impl OutgoingRelays {
             meeting: Meeting::new()?,
             tickets: Mutex::default(),
             associations: udp::Associations::default(),
+            name_servers: names::NameServers::default(),
             // Not near until it has shown itself so.
             connect_takes: AtomicU64::new(4 * NEAR.as_micros() as u64),
         };
@@ -130,6 +133,10 @@ impl OutgoingRelays {
                 tokio::spawn(tcp::connect(shared, ticket, to, loopback, joined_rx))
             }
             Outgoing::Unix(path) => tokio::spawn(unix::connect(shared, ticket, path)),
+            Outgoing::NameServer(to) => {
+                drop(tickets);
+                return names::open(&self.shared, ticket, to, loopback);
+            }
             Outgoing::Udp {
                 to,
                 socket,
@@ -166,6 +173,7 @@ impl Drop for OutgoingRelays {
         for ongoing in self.shared.tickets().values() {
             ongoing.abort.abort();
         }
+        self.shared.name_servers.end();
     }
 }
 

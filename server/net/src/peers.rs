@@ -28,14 +28,18 @@ pub enum Kind {
     /// The program's end of an outgoing UDP socket: `client` is the pod's end, `server` the peer
     /// it was connected to (unspecified when it was not).
     UdpProgram,
-    /// The session's end of a UDP relay: `server` is the peer that stands behind it.
+    /// The session's end of a UDP relay: `server` is the peer that stands behind it. `client` is
+    /// the pod's end where all users of the relay share one address there (the port is their own).
     UdpRelay,
     /// A local address the program was bound to in place of the one that it asked for: `client`
     /// is the one it asked for.
     Bound,
+    /// The program's end of a UDP socket that may use a relay to a name server: `server` is that,
+    /// and the tag is the socket's `SO_COOKIE`.
+    NameClient,
 }
 
-const KINDS: usize = 5;
+const KINDS: usize = 6;
 const PORTS: usize = 1 << 16;
 const WORDS: usize = 8;
 /// Two families for each kind: `127.0.0.1:P` and `[::1]:P` can both be in use.

@@ -2,6 +2,8 @@
 //! link and the agent's own code; only the supervisor is played. Each test runs in a user and
 //! network namespace of its own (`unshare -Urnu`), so no rights are needed. Needs iproute2.
 
+#[path = "outgoing/names.rs"]
+mod names;
 #[path = "outgoing/pod.rs"]
 mod pod;
 #[path = "outgoing/program.rs"]

@@ -28,7 +28,10 @@ use std::{
 };
 
 use mirrord_net::peers::PeerTable;
-use mirrord_protocol::event::{EventKind, Place};
+use mirrord_protocol::{
+    event::{EventKind, Place},
+    local::Loopback,
+};
 use mirrord_rules::Rules;
 
 use crate::{
@@ -54,6 +57,8 @@ struct State {
     pending: Pending,
     /// UDP relays by (socket cookie, destination): the relay's address and tag.
     relays: Mutex<HashMap<(u64, SocketAddr), (SocketAddr, u64)>>,
+    /// Relays to name servers.
+    name_servers: Mutex<HashMap<(SocketAddr, Loopback), SocketAddr>>,
     /// Paths behind the abstract names of Unix relays.
     unix_names: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
     /// Ports that programs asked for, and where their sockets really are.
@@ -80,6 +85,7 @@ impl Net {
             peers,
             pending,
             relays: Mutex::default(),
+            name_servers: Mutex::default(),
             unix_names: Mutex::default(),
             asked: Mutex::default(),
             stash: Mutex::default(),

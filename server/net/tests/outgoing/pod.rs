@@ -154,11 +154,14 @@ async fn swallow(listener: TcpListener) {
         .unwrap();
 }
 
-/// Sends back what came, or where it came from.
+/// Sends back what came, later where that is asked for, or where it came from.
 async fn answer(socket: UdpSocket) {
     let mut buffer = vec![0; 65_536];
     loop {
         let (size, from) = socket.recv_from(&mut buffer).await.unwrap();
+        if buffer[..size].starts_with(b"LATE") {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
         let answer = match &buffer[..size] {
             b"WHO" => from.to_string().into_bytes(),
             other => other.to_vec(),

@@ -8,7 +8,11 @@ use std::sync::mpsc as blocking;
 use std::time::Duration;
 
 use mirrord_link::{AgentIdentity, Endpoint, SessionIdentity, Side, dial};
-use mirrord_net::{outgoing::OutgoingRelays, peers::PeerTable};
+use mirrord_net::{
+    outgoing::OutgoingRelays,
+    peers::{Kind, PeerTable},
+};
+use mirrord_protocol::control::AddressPair;
 use mirrord_protocol::hello::Purpose;
 use mirrord_protocol::local::{FromSupervisor, Loopback, Outgoing, Relay, Ticket, ToSupervisor};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -180,6 +184,25 @@ impl Session {
         };
         let ticket = self.ask(to, Loopback::V4, false);
         self.connected(ticket)
+    }
+
+    /// What the supervisor does for a socket that asks a name server.
+    pub fn name_relay(&mut self, to: SocketAddr) -> SocketAddr {
+        let ticket = self.ask(Outgoing::NameServer(to), Loopback::V4, true);
+        let relay = self.connected(ticket).unwrap();
+        assert_eq!(relay.peer, Some(to));
+        relay.via
+    }
+
+    /// Lets a socket use a relay to a name server.
+    pub fn admit(&self, program: &UdpSocket, to: SocketAddr) {
+        let cookie = rustix::net::sockopt::socket_cookie(program).unwrap();
+        let own = program.local_addr().unwrap();
+        let pair = AddressPair {
+            client: own,
+            server: to,
+        };
+        self.peers.enter(Kind::NameClient, own, pair, cookie);
     }
 }
 

@@ -108,7 +108,13 @@ impl Destination {
         let way = match (connected, known) {
             (Some(via), _) => Way::Connected(via),
             (None, Some(via)) => Way::Known(via),
-            (None, None) => Way::New(rule),
+            (None, None) => match state.name_server_for(&socket, to, loopback) {
+                Some(via) => {
+                    state.tell(call.tid, "udp", to, (Place::Remote, rule), None);
+                    Way::Known(via)
+                }
+                None => Way::New(rule),
+            },
         };
         Ok(Destination {
             socket,

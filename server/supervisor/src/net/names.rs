@@ -72,9 +72,12 @@ impl State {
                         .map(|pair| (pair.server, pair.client))
                 }),
             Kind::Udp => {
-                let peer = self.peers.find(peers::Kind::UdpRelay, via)?.server;
-                let own = ours(peers::Kind::UdpProgram).map_or(local, |pair| pair.client);
-                Some((own, peer))
+                let relay = self.peers.find(peers::Kind::UdpRelay, via)?;
+                // Users of a shared relay have one address in the pod, and their own ports.
+                let shared = (!relay.client.ip().is_unspecified())
+                    .then(|| SocketAddr::new(relay.client.ip(), local.port()));
+                let own = ours(peers::Kind::UdpProgram).map(|pair| pair.client);
+                Some((own.or(shared).unwrap_or(local), relay.server))
             }
             Kind::Unix => None,
         };

@@ -474,6 +474,55 @@ fn the_relay_for_a_message_is_opened_once_and_named() {
 }
 
 #[test]
+fn only_the_first_socket_that_asks_a_name_server_waits_for_the_session() {
+    let bed = Bed::new();
+    let (to, via) = (pod("10.0.0.53:53"), pod("127.0.0.1:4053"));
+    let first = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let plan = bed.with_address(libc::SYS_connect, &first, to);
+    let session = || {
+        let FromSupervisor::Connect {
+            ticket, to: asked, ..
+        } = bed.asked()
+        else {
+            panic!("asked for something else");
+        };
+        assert_eq!(asked, mirrord_protocol::local::Outgoing::NameServer(to));
+        let addresses = AddressPair {
+            client: pod("10.0.0.7:0"),
+            server: to,
+        };
+        let kind = mirrord_net::peers::Kind::UdpRelay;
+        bed.peers.enter(kind, via, addresses, 1);
+        let relay = Relay {
+            via,
+            local: None,
+            peer: Some(to),
+        };
+        let result = Ok(relay);
+        bed.answer(&ToSupervisor::Connected { ticket, result });
+    };
+    let opened = std::thread::scope(|scope| {
+        scope.spawn(session);
+        work(plan)
+    });
+    assert_eq!(value(opened), Ok(0));
+    let second = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let at_once = done(bed.with_address(libc::SYS_connect, &second, to));
+    assert_eq!(value(at_once), Ok(0));
+    for socket in [first, second] {
+        assert_eq!(socket.peer_addr().unwrap(), via);
+        let own = socket.local_addr().unwrap();
+        let kind = mirrord_net::peers::Kind::NameClient;
+        let (_, tag) = bed.peers.find_tagged(kind, own).unwrap();
+        assert_eq!(tag, sockopt::socket_cookie(&socket).unwrap());
+        // The pod's address, with the socket's own port.
+        let shown = bed.name(libc::SYS_getsockname, &socket).unwrap();
+        assert_eq!(shown, SocketAddr::new(pod("10.0.0.7:0").ip(), own.port()));
+        assert_eq!(bed.name(libc::SYS_getpeername, &socket), Some(to));
+    }
+}
+
+#[test]
 fn only_a_relay_on_loopback_has_somebody_behind_it() {
     let bed = Bed::new();
     let addresses = AddressPair {

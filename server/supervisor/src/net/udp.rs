@@ -1,9 +1,13 @@
 //! UDP sockets that reach the pod: which relay stands for which destination.
+//!
+//! The relay to a name server is there for all sockets of a session, so that only the first
+//! question to it waits for the session.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use mirrord_net::peers::{Kind, relay_tag};
 use mirrord_protocol::{
+    control::AddressPair,
     event::Place,
     local::{FromSupervisor, Loopback, Outgoing, ToSupervisor},
 };
@@ -15,8 +19,7 @@ use crate::{
     session_link::NoAnswer,
 };
 
-/// Name servers: a connect does not wait for the pod there, which saves a round trip for each
-/// look-up; nobody looks at the local address of such a socket.
+/// Name servers.
 const DNS: u16 = 53;
 
 /// How long a relay that needs no network may take.
@@ -32,19 +35,22 @@ pub(super) fn plan_connect(
     rule: &'static str,
 ) -> Plan {
     let (state, pid) = (state.clone(), call.tid);
+    let connect_at_once = || {
+        let via = state.name_server_for(&socket, to, loopback)?;
+        Some(rustix::net::connect(&socket, &via))
+    };
+    if let Some(result) = connect_at_once() {
+        let errno = result.err().map(Errno::raw_os_error);
+        state.tell(pid, "udp", to, (Place::Remote, rule), errno);
+        return Plan::Done(errno.map_or(Outcome::number(0), Outcome::errno));
+    }
     let work = Box::new(move |cancelled: &Cancelled| {
-        let wait = to.port() != DNS;
+        let mode = Mode {
+            connected: true,
+            wait: true,
+        };
         let result = state
-            .open_relay(
-                &socket,
-                to,
-                loopback,
-                Mode {
-                    connected: true,
-                    wait,
-                },
-                cancelled,
-            )
+            .open_relay(&socket, to, loopback, mode, cancelled)
             .and_then(|via| rustix::net::connect(&socket, &via));
         let errno = result.err().map(Errno::raw_os_error);
         state.tell(pid, "udp", to, (Place::Remote, rule), errno);
@@ -67,6 +73,43 @@ pub(super) struct Mode {
 }
 
 impl State {
+    /// The relay to a name server when it is there already, with this socket entered as one of
+    /// its users.
+    pub(super) fn name_server_for(
+        &self,
+        socket: &Socket,
+        to: SocketAddr,
+        loopback: Loopback,
+    ) -> Option<SocketAddr> {
+        if to.port() != DNS {
+            return None;
+        }
+        let via = *lock(&self.name_servers).get(&(to, loopback))?;
+        let behind = self.peers.find(Kind::UdpRelay, via)?;
+        if behind.server != to {
+            return None;
+        }
+        // What goes wrong here goes wrong again on the long way, which says it.
+        self.enter_name_client(socket, to, loopback).ok()?;
+        Some(via)
+    }
+
+    fn enter_name_client(
+        &self,
+        socket: &Socket,
+        to: SocketAddr,
+        loopback: Loopback,
+    ) -> Result<(), Errno> {
+        let cookie = socket.cookie()?;
+        let program = program_address(socket, loopback)?;
+        let pair = AddressPair {
+            client: program,
+            server: to,
+        };
+        self.peers.enter(Kind::NameClient, program, pair, cookie);
+        Ok(())
+    }
+
     /// The relay for a destination that is open already and still there.
     pub(super) fn known_relay(&self, cookie: u64, to: SocketAddr) -> Option<SocketAddr> {
         let (via, tag) = *lock(&self.relays).get(&(cookie, to))?;
@@ -90,20 +133,21 @@ impl State {
         cancelled: &Cancelled,
     ) -> Result<SocketAddr, Errno> {
         let cookie = socket.cookie()?;
-        let mut program = canonical(socket.local_port()?);
-        if program.ip().is_unspecified() {
-            program.set_ip(match loopback {
-                Loopback::V4 | Loopback::Mapped => std::net::Ipv4Addr::LOCALHOST.into(),
-                Loopback::V6 => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        let Mode { connected, wait } = mode;
-        let to_pod = Outgoing::Udp {
-            to,
-            socket: cookie,
-            program,
-            connected,
-            wait,
+        let program = program_address(socket, loopback)?;
+        let name_server = to.port() == DNS;
+        let connected = mode.connected;
+        let wait = mode.wait && !name_server;
+        let to_pod = if name_server {
+            self.enter_name_client(socket, to, loopback)?;
+            Outgoing::NameServer(to)
+        } else {
+            Outgoing::Udp {
+                to,
+                socket: cookie,
+                program,
+                connected,
+                wait,
+            }
         };
         let nonblocking = !wait;
         let asked = self.session.ask(|ticket| FromSupervisor::Connect {
@@ -120,6 +164,10 @@ impl State {
         match answers.next(cancelled, within) {
             Ok(ToSupervisor::Connected { result, .. }) => {
                 let relay = result.map_err(Errno::from_raw_os_error)?;
+                if name_server {
+                    lock(&self.name_servers).insert((to, loopback), relay.via);
+                    return Ok(relay.via);
+                }
                 let tag = relay_tag(answers.ticket, relay.via);
                 let mut relays = lock(&self.relays);
                 // Sockets come and go without our hearing of it.
@@ -138,4 +186,16 @@ impl State {
             Err(NoAnswer::Cancelled) => Err(Errno::INTR),
         }
     }
+}
+
+/// Where the session's relay hears a socket from.
+fn program_address(socket: &Socket, loopback: Loopback) -> Result<SocketAddr, Errno> {
+    let mut program = canonical(socket.local_port()?);
+    if program.ip().is_unspecified() {
+        program.set_ip(match loopback {
+            Loopback::V4 | Loopback::Mapped => std::net::Ipv4Addr::LOCALHOST.into(),
+            Loopback::V6 => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    Ok(program)
 }

@@ -1,0 +1,194 @@
+//! Name servers: one relay for each, shared by all sockets of the program that ask it.
+//!
+//! The C library opens a socket for each question. Where each had a relay of its own, a look-up
+//! waited for the session before it could send; a relay that is there already needs no word with
+//! anybody. Who may use it is in the [`PeerTable`](crate::peers::PeerTable): the supervisor enters
+//! a socket's address and cookie before the socket is connected, and the kernel is asked with each
+//! datagram whether that socket is the one at that address still, so neither another user's
+//! datagram nor a late answer gets through.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mirrord_protocol::control::AddressPair;
+use mirrord_protocol::local::{Loopback, Relay, Ticket};
+use tokio::net::UdpSocket;
+use tokio::task::AbortHandle;
+
+use super::Shared;
+use super::meeting::mapped;
+use crate::peers::{Kind, relay_tag};
+use crate::sockets::{self, Transport};
+
+mod line;
+
+use line::Lines;
+
+/// No datagram is longer (udp(7)).
+const LONGEST: usize = 65_535;
+
+thread_local! {
+    // One for all relays: a datagram is copied out before anything waits.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; LONGEST]);
+}
+
+/// The relays of a session, by name server and family.
+#[derive(Default)]
+pub(super) struct NameServers {
+    relays: Mutex<HashMap<(SocketAddr, bool), Opened>>,
+}
+
+struct Opened {
+    via: SocketAddr,
+    task: AbortHandle,
+}
+
+/// What a relay's task and its lines share.
+struct NameServer {
+    shared: Arc<Shared>,
+    to: SocketAddr,
+    via: SocketAddr,
+    /// Of the relay's entry in the table.
+    tag: u64,
+    socket: UdpSocket,
+}
+
+/// A socket of the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Client {
+    address: SocketAddr,
+    cookie: u64,
+}
+
+/// Answers with the relay to `to`, which is made when there is none.
+pub(super) fn open(shared: &Arc<Shared>, ticket: Ticket, to: SocketAddr, loopback: Loopback) {
+    let result = find_or_make(shared, ticket, to, loopback == Loopback::V6);
+    let result = result
+        .map(|via| Relay {
+            via: match loopback {
+                Loopback::Mapped => mapped(via),
+                Loopback::V4 | Loopback::V6 => via,
+            },
+            local: None,
+            peer: Some(to),
+        })
+        .map_err(|error| {
+            tracing::warn!(%error, "could not make a relay to a name server (check the limit of open files)");
+            error.raw_os_error().unwrap_or(libc::ENOBUFS)
+        });
+    shared.connected(ticket, result);
+}
+
+fn find_or_make(
+    shared: &Arc<Shared>,
+    ticket: Ticket,
+    to: SocketAddr,
+    ipv6: bool,
+) -> io::Result<SocketAddr> {
+    let mut relays = shared.name_servers.lock();
+    if let Some(opened) = relays.get(&(to, ipv6)) {
+        return Ok(opened.via);
+    }
+    let any: SocketAddr = if ipv6 {
+        (Ipv6Addr::LOCALHOST, 0).into()
+    } else {
+        (Ipv4Addr::LOCALHOST, 0).into()
+    };
+    let socket = std::net::UdpSocket::bind(any)?;
+    socket.set_nonblocking(true)?;
+    let socket = UdpSocket::from_std(socket)?;
+    let via = socket.local_addr()?;
+    let server = Arc::new(NameServer {
+        shared: shared.clone(),
+        to,
+        via,
+        tag: relay_tag(ticket, via),
+        socket,
+    });
+    let nowhere = match to {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    server.announce(nowhere);
+    let task = tokio::spawn(serve(server)).abort_handle();
+    relays.insert((to, ipv6), Opened { via, task });
+    Ok(via)
+}
+
+async fn serve(server: Arc<NameServer>) {
+    let mut lines = Lines::of(&server);
+    loop {
+        if let Err(error) = server.socket.readable().await {
+            tracing::warn!(%error, "could not wait for a relay to a name server");
+            return;
+        }
+        let received = SCRATCH.with_borrow_mut(|scratch| {
+            let (size, from) = server.socket.try_recv_from(scratch)?;
+            io::Result::Ok((scratch[..size].to_vec(), from))
+        });
+        match received {
+            Ok((payload, from)) => match server.client(from) {
+                Some(client) => lines.send(client, payload),
+                None => {
+                    tracing::debug!(%from, "a datagram for a name server came from no program of this session");
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // An answer of ours found its socket closed (udp(7)).
+            Err(error) => tracing::debug!(%error, "could not read a relay to a name server"),
+        }
+    }
+}
+
+impl NameServers {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(SocketAddr, bool), Opened>> {
+        self.relays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends all relays; they hold what this stands in.
+    pub(super) fn end(&self) {
+        for opened in self.lock().values() {
+            opened.task.abort();
+        }
+    }
+}
+
+impl NameServer {
+    /// Enters the relay into the table; `own` is the pod's end, once it is known.
+    fn announce(&self, own: SocketAddr) {
+        let pair = AddressPair {
+            client: own,
+            server: self.to,
+        };
+        self.shared
+            .peers
+            .enter(Kind::UdpRelay, self.via, pair, self.tag);
+    }
+
+    /// The program's socket at this address, if there is one that may use this relay.
+    fn client(&self, address: SocketAddr) -> Option<Client> {
+        let (_, cookie) = self.shared.peers.find_tagged(Kind::NameClient, address)?;
+        let client = Client { address, cookie };
+        self.lives(client).then_some(client)
+    }
+
+    /// Whether this very socket is there still.
+    fn lives(&self, client: Client) -> bool {
+        match sockets::find(Transport::Udp, client.address, self.via) {
+            Ok(found) => found.is_some_and(|found| found.cookie == client.cookie),
+            Err(error) => {
+                tracing::warn!(%error, "could not ask for a UDP socket (sock_diag); its datagrams are dropped");
+                false
+            }
+        }
+    }
+}
+
+impl Drop for NameServer {
+    fn drop(&mut self) {
+        self.shared.peers.remove(Kind::UdpRelay, self.via, self.tag);
+    }
+}
