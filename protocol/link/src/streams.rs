@@ -14,7 +14,6 @@ mod wire;
 use std::{
     io,
     sync::{Arc, PoisonError},
-    task::Poll,
 };
 
 use futures::{StreamExt, stream::FuturesUnordered};
@@ -131,10 +130,6 @@ impl IncomingStreams {
 }
 
 async fn read_header(mut stream: Stream) -> io::Result<(StreamHeader, Stream)> {
-    // An acknowledgement at once: yamux opens at most 256 streams that nobody acknowledged, and
-    // some streams are never answered (a mirror, a server that only reads). It fails where the
-    // other side is gone already, whose bytes may still be here; reading them tells.
-    std::future::poll_fn(|cx| Poll::Ready(stream.poll_acknowledge(cx).is_ready())).await;
     let header = read_frame(&mut stream).await?;
     Ok((header, stream))
 }

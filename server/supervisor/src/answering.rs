@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use crate::{
-    call::{Call, Cancelled, Outcome, Plan, Value},
+    call::{Call, Cancelled, Lead, Outcome, Plan, Value},
     flight::{Flight, Waiting},
     flights::{Flights, Returned},
     handler::Handler,
@@ -57,6 +57,20 @@ pub(crate) struct Long {
     flight: Arc<Flight>,
     cancelled: Cancelled,
     work: Box<dyn FnOnce(&Cancelled) -> Outcome + Send>,
+    /// It only waits for the session.
+    asks: bool,
+}
+
+impl Long {
+    /// Whether it can go on receiving calls meanwhile, see [`Plan::Asking`].
+    pub fn asks(&self) -> bool {
+        self.asks
+    }
+
+    /// Lets it.
+    pub fn keep_lead(&mut self, lead: Arc<dyn Lead>) {
+        self.cancelled.keep_lead(lead);
+    }
 }
 
 impl Core {
@@ -132,10 +146,12 @@ impl Core {
         let (tgid, pidfd) = (process.tgid, process.pidfd.clone());
         let tracee = Tracee::of_call(call.tid, listener.clone(), call.id, tgid, pidfd);
         let plan = catch_unwind(AssertUnwindSafe(|| handler.plan(&call, &tracee)));
-        match plan.unwrap_or_else(|_| Plan::Done(self.handler_panicked(&call))) {
+        let plan = plan.unwrap_or_else(|_| Plan::Done(self.handler_panicked(&call)));
+        let asks = matches!(plan, Plan::Asking { .. });
+        match plan {
             Plan::Continue => self.deliver(&call, waiting, Outcome::from(Value::Continue)),
             Plan::Done(outcome) => self.deliver(&call, waiting, outcome),
-            Plan::Blocking { interrupt, work } => {
+            Plan::Blocking { interrupt, work } | Plan::Asking { interrupt, work } => {
                 // What was read may have been another process's memory.
                 if !listener.is_valid(call.id) {
                     return Step::Answered;
@@ -154,6 +170,7 @@ impl Core {
                     flight,
                     cancelled,
                     work,
+                    asks,
                 });
             }
         }
@@ -166,6 +183,7 @@ impl Core {
             flight,
             cancelled,
             work,
+            ..
         } = long;
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&cancelled)))
             .unwrap_or_else(|_| self.handler_panicked(&flight.call));

@@ -5,7 +5,10 @@
 //! the kernel itself: the core does both, so that a call that a signal interrupted can be
 //! answered again from the same outcome and nothing is done twice.
 
-use std::{os::fd::OwnedFd, sync::Arc};
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::Arc,
+};
 
 /// One notified call (seccomp_unotify(2)). `tid` is the caller's thread id as we see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,12 +38,31 @@ pub enum Plan {
         /// The work.
         work: Box<dyn FnOnce(&Cancelled) -> Outcome + Send>,
     },
+    /// As [`Plan::Blocking`], where all waiting is for the session, in
+    /// [`Answers::next`](crate::session_link::Answers::next). The thread that received the call
+    /// then waits for further calls there too, and no second thread is woken unless one comes.
+    Asking {
+        /// How an interrupted call is answered.
+        interrupt: Interrupt,
+        /// The work.
+        work: Box<dyn FnOnce(&Cancelled) -> Outcome + Send>,
+    },
 }
 
 /// Tells running work that nobody waits for it any more. `fd` becomes readable then, so that work
 /// can poll it beside what it waits for.
 pub struct Cancelled {
     event: Arc<OwnedFd>,
+    lead: Option<Arc<dyn Lead>>,
+}
+
+/// The lead of a crew, kept while work waits for the session.
+pub(crate) trait Lead: Send + Sync {
+    /// Readable when another call comes; `None` once the lead was handed on.
+    fn calls(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Lets another thread receive.
+    fn hand_on(&self);
 }
 
 impl Cancelled {
@@ -50,12 +72,22 @@ impl Cancelled {
     }
 
     pub(crate) fn shared(event: Arc<OwnedFd>) -> Self {
-        Cancelled { event }
+        Cancelled { event, lead: None }
+    }
+
+    /// Lets the work keep the lead while it waits for the session.
+    pub(crate) fn keep_lead(&mut self, lead: Arc<dyn Lead>) {
+        self.lead = Some(lead);
+    }
+
+    /// The lead, if this thread has it.
+    pub(crate) fn lead(&self) -> Option<&dyn Lead> {
+        self.lead.as_deref()
     }
 
     /// The descriptor to poll for reading.
-    pub fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        std::os::fd::AsFd::as_fd(&*self.event)
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.event.as_fd()
     }
 }
 
@@ -148,6 +180,7 @@ impl std::fmt::Debug for Plan {
             Plan::Continue => f.write_str("Continue"),
             Plan::Done(outcome) => f.debug_tuple("Done").field(&outcome.value).finish(),
             Plan::Blocking { interrupt, .. } => f.debug_tuple("Blocking").field(interrupt).finish(),
+            Plan::Asking { interrupt, .. } => f.debug_tuple("Asking").field(interrupt).finish(),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The threads behind one listener: one leads (receives, and answers what is quick itself); before
 //! it does work that may take long it hands the lead on.
 //!
+//! Work that only asks the session keeps the lead, for its waiting can be for further calls as well,
+//! and hands it on when one comes: waking another thread for each such call costs more than it.
+//!
 //! So the quick answers never wait behind slow ones, and they are given by the thread that the
 //! kernel woke on the caller's own CPU. Threads come and go with the work.
 
 use std::{
     io,
+    os::fd::{AsFd, BorrowedFd},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
@@ -13,6 +17,7 @@ use std::{
 
 use crate::{
     answering::{Core, Long, Step},
+    call::Lead,
     listener::{Listener, Received},
     shared::Orphan,
 };
@@ -101,7 +106,8 @@ impl Crew {
         }
     }
 
-    /// Receives and answers until long work comes (the lead is handed on then) or all is over.
+    /// Receives and answers until long work comes (the lead is handed on then), or another thread
+    /// has the lead, or all is over.
     fn lead(self: &Arc<Self>) -> Option<Long> {
         loop {
             let mut place = self.core.shared.place(self.index);
@@ -112,12 +118,22 @@ impl Crew {
                     return None;
                 }
                 Received::Call(call) => {
-                    if let Step::Long(long) = self.core.begin(&self.listener, call, place) {
-                        if self.hand_on() {
-                            return Some(long);
-                        }
+                    let Step::Long(mut long) = self.core.begin(&self.listener, call, place) else {
+                        continue;
+                    };
+                    if long.asks() {
+                        let lead = Arc::new(Kept::by(self));
+                        long.keep_lead(lead.clone());
                         self.core.carry_out(long);
+                        if lead.is_gone() {
+                            return None;
+                        }
+                        continue;
                     }
+                    if self.hand_on() {
+                        return Some(long);
+                    }
+                    self.core.carry_out(long);
                 }
             }
         }
@@ -186,5 +202,53 @@ impl Crew {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The lead of a thread that waits for the session.
+struct Kept {
+    crew: Arc<Crew>,
+    state: Mutex<Keeping>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keeping {
+    Kept,
+    HandedOn,
+    /// There could be no other thread.
+    Alone,
+}
+
+impl Kept {
+    fn by(crew: &Arc<Crew>) -> Kept {
+        Kept {
+            crew: crew.clone(),
+            state: Mutex::new(Keeping::Kept),
+        }
+    }
+
+    fn is_gone(&self) -> bool {
+        *self.lock() == Keeping::HandedOn
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keeping> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lead for Kept {
+    fn calls(&self) -> Option<BorrowedFd<'_>> {
+        (*self.lock() == Keeping::Kept).then(|| self.crew.listener.as_fd())
+    }
+
+    fn hand_on(&self) {
+        let mut state = self.lock();
+        if *state == Keeping::Kept {
+            *state = if self.crew.hand_on() {
+                Keeping::HandedOn
+            } else {
+                Keeping::Alone
+            };
+        }
     }
 }

@@ -32,7 +32,7 @@ use rustix::{
     net::{RecvFlags, SendFlags},
 };
 
-use crate::call::Cancelled;
+use crate::call::{Cancelled, Lead};
 
 /// Largest packet that is read; the session's are addresses and sentences.
 const PACKET: usize = 16 * 1024;
@@ -280,21 +280,29 @@ impl Answers {
                 tv_sec: left.as_secs() as i64,
                 tv_nsec: left.subsec_nanos().into(),
             });
+            // An end is the reading thread's; the socket would be readable for ever.
+            let session = (!self.link.has_ended()).then(|| self.link.socket.as_fd());
+            let lead = cancelled.lead();
+            let calls = lead.and_then(Lead::calls);
+            // Our own event stands in for what is not waited for.
             let mut fds = [
                 PollFd::from_borrowed_fd(self.fd(), PollFlags::IN),
                 PollFd::from_borrowed_fd(cancelled.fd(), PollFlags::IN),
-                PollFd::new(&self.link.socket, PollFlags::IN),
+                PollFd::from_borrowed_fd(session.unwrap_or(self.fd()), PollFlags::IN),
+                PollFd::from_borrowed_fd(calls.unwrap_or(self.fd()), PollFlags::IN),
             ];
-            // An end is the reading thread's; the socket would be readable for ever.
-            let count = if self.link.has_ended() { 2 } else { 3 };
-            match poll(&mut fds[..count], timeout.as_ref()) {
+            match poll(&mut fds, timeout.as_ref()) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(errno) => tracing::error!(%errno, "could not wait for the session's answer"),
             }
-            if fds[0].revents().is_empty() && !fds[1].revents().is_empty() {
+            let [answer, cancel, message, call] = fds.map(|fd| !fd.revents().is_empty());
+            if cancel && !answer {
                 return Err(NoAnswer::Cancelled);
             }
-            if count == 3 && !fds[2].revents().is_empty() {
+            if let (Some(lead), Some(_), true) = (lead, calls, call) {
+                lead.hand_on();
+            }
+            if session.is_some() && message {
                 self.link.read_some();
             }
         }

@@ -5,7 +5,10 @@
 //! Programs must see the difference (a truncated download is not a complete one), so the ledger
 //! notes which ends really came, and which frames must be changed or added on the way out.
 
-use std::{collections::HashMap, task::Waker};
+use std::{
+    collections::{HashMap, VecDeque},
+    task::Waker,
+};
 
 /// Size of yamux's frame header (<https://github.com/hashicorp/yamux/blob/master/spec.md>).
 pub(super) const HEADER_SIZE: usize = 12;
@@ -13,14 +16,24 @@ pub(super) const HEADER_SIZE: usize = 12;
 const TYPE_DATA: u8 = 0;
 const TYPE_WINDOW_UPDATE: u8 = 1;
 const FLAG_SYN: u16 = 1;
+const FLAG_ACK: u16 = 2;
 const FLAG_FIN: u16 = 4;
 const FLAG_RST: u16 = 8;
+
+/// Streams that the other side opened and that nothing was sent on yet; with more of them they are
+/// acknowledged by frames of their own. yamux opens at most 256 that nobody acknowledged, and some
+/// are never answered (a mirror, a server that only reads). The usual acknowledgement rides with
+/// the answer: by itself it would wake the other side once more for each connection.
+const UNACKNOWLEDGED: usize = 64;
 
 /// The streams of one link.
 #[derive(Default)]
 pub(super) struct Ledger {
     streams: HashMap<u32, Entry>,
     held: usize,
+    /// Streams of the other side in the order in which they came, since the last were
+    /// acknowledged together.
+    came: VecDeque<u32>,
     /// Frames to add at the next frame boundary.
     pub(super) inject: Vec<u8>,
     /// A ping is due.
@@ -33,6 +46,8 @@ pub(super) struct Ledger {
 
 #[derive(Default)]
 struct Entry {
+    /// The other side opened it and has not heard that it was taken.
+    unacknowledged: bool,
     /// The other side's end came.
     end_received: bool,
     /// The other side reset the stream.
@@ -113,8 +128,15 @@ impl Ledger {
         if flags & FLAG_SYN != 0 {
             self.streams.entry(id).or_insert_with(|| {
                 self.held += 1;
-                Entry::default()
+                Entry {
+                    unacknowledged: true,
+                    ..Entry::default()
+                }
             });
+            self.came.push_back(id);
+            if self.came.len() >= UNACKNOWLEDGED {
+                self.acknowledge();
+            }
         }
         if flags & (FLAG_FIN | FLAG_RST) != 0
             && let Some(entry) = self.streams.get_mut(&id)
@@ -142,6 +164,11 @@ impl Ledger {
         if !matches!(kind, TYPE_DATA | TYPE_WINDOW_UPDATE) {
             return 0;
         }
+        if flags & FLAG_ACK != 0
+            && let Some(entry) = self.streams.get_mut(&id)
+        {
+            entry.unacknowledged = false;
+        }
         if flags & (FLAG_FIN | FLAG_RST) != 0
             && let Some(entry) = self.streams.get_mut(&id)
         {
@@ -163,6 +190,18 @@ impl Ledger {
             length as usize
         } else {
             0
+        }
+    }
+
+    /// Acknowledges what still waits for it.
+    fn acknowledge(&mut self) {
+        for id in self.came.drain(..) {
+            if let Some(entry) = self.streams.get_mut(&id)
+                && std::mem::take(&mut entry.unacknowledged)
+            {
+                let frame = frame(TYPE_WINDOW_UPDATE, FLAG_ACK, id);
+                self.inject.extend_from_slice(&frame);
+            }
         }
     }
 
@@ -188,8 +227,38 @@ fn parse(header: &[u8; HEADER_SIZE]) -> (u8, u16, u32, u32) {
 }
 
 fn reset_frame(id: u32) -> [u8; HEADER_SIZE] {
+    frame(TYPE_DATA, FLAG_RST, id)
+}
+
+/// A frame without a body.
+fn frame(kind: u8, flags: u16, id: u32) -> [u8; HEADER_SIZE] {
     let mut frame = [0; HEADER_SIZE];
-    frame[2..4].copy_from_slice(&FLAG_RST.to_be_bytes());
+    frame[1] = kind;
+    frame[2..4].copy_from_slice(&flags.to_be_bytes());
     frame[4..8].copy_from_slice(&id.to_be_bytes());
     frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_many_streams_without_an_answer_are_acknowledged_by_themselves() {
+        let mut ledger = Ledger::default();
+        let comes = |ledger: &mut Ledger, id| ledger.received(&frame(TYPE_DATA, FLAG_SYN, id));
+        for id in 1..UNACKNOWLEDGED as u32 {
+            comes(&mut ledger, id);
+        }
+        // An answer carries it.
+        ledger.sending(&mut frame(TYPE_DATA, FLAG_ACK, 1));
+        assert!(ledger.inject.is_empty());
+        comes(&mut ledger, 1000);
+        let said: Vec<&[u8]> = ledger.inject.chunks(HEADER_SIZE).collect();
+        assert_eq!(said.len(), UNACKNOWLEDGED - 1);
+        assert_eq!(said[0], frame(TYPE_WINDOW_UPDATE, FLAG_ACK, 2));
+        ledger.inject.clear();
+        comes(&mut ledger, 1001);
+        assert!(ledger.inject.is_empty());
+    }
 }

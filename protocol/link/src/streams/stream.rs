@@ -32,11 +32,6 @@ impl Stream {
         }
     }
 
-    /// Tells the other side that the stream was accepted, by an empty frame.
-    pub(super) fn poll_acknowledge(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_write(cx, &[]).map_ok(drop)
-    }
-
     /// The next bytes as they came, without a copy; `None` is the clean end.
     pub(crate) fn poll_packet(
         &mut self,

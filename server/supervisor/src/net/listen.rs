@@ -80,7 +80,7 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
         // It listens; whether the pod's clients come too is told by an event.
         Outcome::number(0)
     });
-    Plan::Blocking {
+    Plan::Asking {
         interrupt: Interrupt::AlwaysRestart,
         work,
     }

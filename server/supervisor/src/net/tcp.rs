@@ -53,13 +53,13 @@ pub(super) fn plan(
     if nonblocking {
         // One exchange with the session; it never fails with EINTR (connect(2)).
         let work = Box::new(move |cancelled: &Cancelled| connect.begin(cancelled));
-        return Plan::Blocking {
+        return Plan::Asking {
             interrupt: Interrupt::AlwaysRestart,
             work,
         };
     }
     let work = Box::new(move |cancelled: &Cancelled| connect.complete(cancelled));
-    Plan::Blocking {
+    Plan::Asking {
         interrupt: Interrupt::BySignalFlags,
         work,
     }

@@ -118,7 +118,7 @@ fn done(plan: Plan) -> Outcome {
 
 fn work(plan: Plan) -> Outcome {
     match plan {
-        Plan::Blocking { work, .. } => work(&Cancelled::new(event())),
+        Plan::Blocking { work, .. } | Plan::Asking { work, .. } => work(&Cancelled::new(event())),
         other => panic!("{other:?}"),
     }
 }
@@ -369,7 +369,7 @@ fn what_listens_on_this_machines_loopback_is_local() {
     assert!(matches!(plan(&socket(false)), Plan::Continue));
     drop(listener);
     assert!(
-        matches!(plan(&socket(false)), Plan::Blocking { .. }),
+        matches!(plan(&socket(false)), Plan::Asking { .. }),
         "the pod's loopback is meant"
     );
 }

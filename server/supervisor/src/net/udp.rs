@@ -57,7 +57,7 @@ pub(super) fn plan_connect(
         errno.map_or(Outcome::number(0), Outcome::errno)
     });
     // connect(2) on a datagram socket never waits in the kernel, so it never fails with EINTR.
-    Plan::Blocking {
+    Plan::Asking {
         interrupt: Interrupt::AlwaysRestart,
         work,
     }

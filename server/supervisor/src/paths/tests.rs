@@ -208,7 +208,7 @@ impl World {
         let outcome = match plan {
             Plan::Continue => return Answer::Kernel,
             Plan::Done(outcome) => outcome,
-            Plan::Blocking { work, .. } => elsewhere(work),
+            Plan::Blocking { work, .. } | Plan::Asking { work, .. } => elsewhere(work),
         };
         for (address, bytes) in &outcome.writes {
             if memory::write_all(call.tid, *address, bytes).is_err() {

@@ -51,6 +51,10 @@ pub const ALL: &[Case] = &[
         a_killed_program_cancels_its_work,
     ),
     (
+        "a_call_that_asks_the_session_holds_up_no_other",
+        a_call_that_asks_the_session_holds_up_no_other,
+    ),
+    (
         "threads_children_and_execs_are_supervised",
         threads_children_and_execs_are_supervised,
     ),
@@ -246,6 +250,22 @@ fn a_killed_program_cancels_its_work() {
     assert!(killed.elapsed() < Duration::from_millis(100));
     std::thread::sleep(Duration::from_millis(3200));
     assert!(!bed.remote().join("one").exists(), "the work went on");
+}
+
+fn a_call_that_asks_the_session_holds_up_no_other() {
+    let bed = Bed::new();
+    let script = ": > /remote/ask/one & sleep 0.2; : > /remote/quick/two; : > /remote/quick/three; \
+                  : > /remote/ask/four; : > /remote/quick/five; wait";
+    let child = bed
+        .command(std::path::Path::new("/bin/sh"), &["-c", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let there = |name: &str| bed.remote().join(name).exists();
+    eventually("the third file", || there("three").then_some(()));
+    assert!(there("two") && !there("one"), "they waited for the first");
+    finish(child);
+    assert!(there("one") && there("four") && there("five"));
 }
 
 fn threads_children_and_execs_are_supervised() {

@@ -1,18 +1,22 @@
 //! A handler for tests: `/remote/quick/X` and `/remote/MILLISECONDS/X` are files of a folder that
-//! stands for the pod, opened at once or after a while; `/remote/crash/X` kills the worker once.
+//! stands for the pod, opened at once or after a while; `/remote/crash/X` kills the worker once;
+//! `/remote/ask/X` asks the session first, whose answer never comes.
 
 use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use mirrord_filter::control::ADDRESS_ONLY;
+use mirrord_protocol::local::FromSupervisor;
 use mirrord_supervisor::{
     SupervisorError,
     call::{Call, Cancelled, Interrupt, Outcome, Plan, Value},
     context::Context,
     handler::Handler,
+    session_link::{NoAnswer, SessionLink},
     tracee::Tracee,
 };
 use rustix::{
@@ -23,7 +27,11 @@ use rustix::{
 struct Remote {
     folder: PathBuf,
     generation: u16,
+    session: Arc<SessionLink>,
 }
+
+/// How long `/remote/ask/X` waits.
+const ASKS: Duration = Duration::from_secs(2);
 
 /// Given to the supervisor.
 pub fn make(context: &Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError> {
@@ -31,6 +39,7 @@ pub fn make(context: &Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError>
     Ok(vec![Arc::new(Remote {
         folder,
         generation: context.generation,
+        session: context.session.clone(),
     })])
 }
 
@@ -102,6 +111,25 @@ impl Remote {
             "crash" if self.generation == 0 => std::process::abort(),
             "crash" => Plan::Done(open()),
             "panic" => panic!("as the test wants"),
+            "ask" => {
+                let session = self.session.clone();
+                Plan::Asking {
+                    interrupt: Interrupt::AlwaysRestart,
+                    work: Box::new(move |cancelled| {
+                        let any = ([127, 0, 0, 1], 1).into();
+                        let asked = session.ask(|ticket| FromSupervisor::Listen {
+                            ticket,
+                            pid: 0,
+                            asked: any,
+                            bound: any,
+                        });
+                        match asked.expect("a session").next(cancelled, Some(ASKS)) {
+                            Err(NoAnswer::TimedOut) => open(),
+                            other => panic!("{other:?}"),
+                        }
+                    }),
+                }
+            }
             wait => {
                 let microseconds: i64 = wait.parse().expect("a number");
                 Plan::Blocking {

@@ -51,7 +51,7 @@ pub(super) fn plan_destination(state: &Arc<State>, call: &Call, destination: Des
         state.tell(pid, "udp", to, (Place::Remote, rule), errno);
         via.map_or_else(failed, |via| answer(via, socket.ipv6))
     });
-    Plan::Blocking {
+    Plan::Asking {
         interrupt: Interrupt::AlwaysRestart,
         work,
     }
