@@ -17,6 +17,7 @@ use crate::reader::Reader;
 use crate::setting::{Origin, Setting};
 
 pub use file::discover;
+pub use text::template_values;
 use file::read_file;
 use text::{git_branch, read_text};
 
