@@ -113,25 +113,24 @@ pub(crate) fn unknown_key(known: &[KeyInfo], key: &str, span: &Span, reader: &mu
     unknown_name(&names, key, span, reader);
 }
 
-/// The known name that an unknown one was probably meant to be.
-pub fn nearest<'a>(known: &[&'a str], unknown: &str) -> Option<&'a str> {
-    let distances = known.iter().map(|name| {
-        let distance = strsim::damerau_levenshtein(&unknown.to_lowercase(), name);
-        (distance, *name)
-    });
-    let near = distances.filter(|(distance, name)| *distance <= (name.len() / 3).max(1));
-    near.min().map(|(_, name)| name)
-}
-
 pub(crate) fn unknown_name(known: &[&str], key: &str, span: &Span, reader: &mut Reader) {
-    let near = nearest(known, key);
+    let near = known
+        .iter()
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&key.to_lowercase(), name),
+                *name,
+            )
+        })
+        .filter(|(distance, name)| *distance <= (name.len() / 3).max(1))
+        .min();
     let elsewhere = || {
         crate::schema::paths_ending_in(key)
             .into_iter()
             .min_by_key(|path| path.len())
     };
     let help = match near {
-        Some(name) => format!("did you mean `{name}`?"),
+        Some((_, name)) => format!("did you mean `{name}`?"),
         None => match elsewhere() {
             Some(path) if path == key => format!("`{key}` belongs to the top of the file"),
             Some(path) => format!("did you mean `{path}`?"),

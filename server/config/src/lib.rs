@@ -26,8 +26,9 @@ pub mod tree;
 pub mod unserved;
 
 pub use config::Config;
-pub use load::{Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in, template_values};
-pub use group::nearest;
+pub use load::{
+    Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in, template_values,
+};
 pub use parse::{Format, parse_tree};
 pub use problem::{ConfigErrors, Problem, Severity};
 pub use rules::machine;

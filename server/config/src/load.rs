@@ -17,8 +17,8 @@ use crate::reader::Reader;
 use crate::setting::{Origin, Setting};
 
 pub use file::discover;
-pub use text::template_values;
 use file::read_file;
+pub use text::template_values;
 use text::{git_branch, read_text};
 
 /// What the command line says about the configuration.

@@ -45,7 +45,7 @@ pub fn hover(path: &[&str]) -> Option<String> {
 }
 
 /// The paths of all keys with this name.
-pub fn paths_ending_in(name: &str) -> Vec<String> {
+pub(crate) fn paths_ending_in(name: &str) -> Vec<String> {
     fn collect(keys: &[KeyInfo], above: &str, name: &str, found: &mut Vec<String>) {
         for key in keys {
             let path = format!("{above}{}", key.name);

@@ -89,7 +89,9 @@ impl Rendered {
         let pieces = self.pieces.as_deref().unwrap_or(&[]);
         let mut found: Vec<(Range<usize>, String)> = Vec::new();
         for (index, piece) in pieces.iter().enumerate() {
-            let end = pieces.get(index + 1).map_or(self.text.len(), |next| next.start);
+            let end = pieces
+                .get(index + 1)
+                .map_or(self.text.len(), |next| next.start);
             let known = found.iter().any(|(source, _)| *source == piece.source);
             if piece.expression && !known {
                 let value = self.text.get(piece.start..end).unwrap_or("");

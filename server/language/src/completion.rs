@@ -1,6 +1,8 @@
 //! What may be written at the cursor: the keys that are valid there and not there yet, the values
 //! of a key, and live values (targets, namespaces, containers, ports, variables).
 
+pub(crate) use written::is_plain_yaml;
+
 mod commas;
 mod values;
 mod written;
@@ -95,7 +97,8 @@ impl Items<'_> {
     fn keys(&mut self, place: &Place, others: &[String], separated: bool) {
         let forms = Forms::at(&place.path);
         let properties = forms.properties().into_iter();
-        for property in properties.filter(|property| !others.iter().any(|key| key == property.name)) {
+        for property in properties.filter(|property| !others.iter().any(|key| key == property.name))
+        {
             let offer = self.key(&property, place, separated);
             self.push(place, offer);
         }
@@ -117,7 +120,13 @@ impl Items<'_> {
         let mut plain = key;
         if !separated {
             let indent = self.is_indented(place);
-            let value = written::value(&forms, property.default(), self.document.format(), place, indent);
+            let value = written::value(
+                &forms,
+                property.default(),
+                self.document.format(),
+                place,
+                indent,
+            );
             snippet.push_str(&value.snippet);
             plain.push_str(&value.plain);
         }
@@ -164,14 +173,27 @@ impl Items<'_> {
 
     /// Names inside `[…]`.
     fn header_names(&mut self, place: &Place) {
-        let above: Vec<String> = place.path.iter().map(|step| match step {
-            crate::syntax::Step::Key(key) => key.clone(),
-            crate::syntax::Step::Index(index) => index.to_string(),
-        }).collect();
+        let above: Vec<String> = place
+            .path
+            .iter()
+            .map(|step| match step {
+                crate::syntax::Step::Key(key) => key.clone(),
+                crate::syntax::Step::Index(index) => index.to_string(),
+            })
+            .collect();
         for path in tables() {
-            let below = path.strip_prefix(above.iter().map(String::as_str).collect::<Vec<_>>().as_slice());
+            let below = path.strip_prefix(
+                above
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+            );
             if let Some(rest) = below.filter(|rest| !rest.is_empty()) {
-                self.push(place, Offer::plain(rest.join("."), CompletionItemKind::MODULE));
+                self.push(
+                    place,
+                    Offer::plain(rest.join("."), CompletionItemKind::MODULE),
+                );
             }
         }
     }
@@ -187,8 +209,13 @@ impl Items<'_> {
         let document = self.document;
         let text = document.text();
         let commas = commas::around(text, document.tree(), place, document.format());
-        let with_snippet = self.abilities.snippets && offer.snippet != written::escape(&offer.plain);
-        let mut new_text = if with_snippet { offer.snippet } else { offer.plain };
+        let with_snippet =
+            self.abilities.snippets && offer.snippet != written::escape(&offer.plain);
+        let mut new_text = if with_snippet {
+            offer.snippet
+        } else {
+            offer.plain
+        };
         new_text.push_str(commas.after);
         let additional = commas.before.map(|at| TextEdit {
             range: document.range(&(at..at)),
@@ -210,12 +237,18 @@ impl Items<'_> {
         self.items.push(CompletionItem {
             filter_text: (filter != offer.label).then_some(filter),
             // Deprecated keys, and those that do nothing, come last.
-            sort_text: Some(format!("{}{:04}", u8::from(offer.deprecated), self.items.len())),
+            sort_text: Some(format!(
+                "{}{:04}",
+                u8::from(offer.deprecated),
+                self.items.len()
+            )),
             label: offer.label,
             detail: offer.detail,
             documentation,
             kind: Some(offer.kind),
-            tags: offer.deprecated.then(|| vec![CompletionItemTag::DEPRECATED]),
+            tags: offer
+                .deprecated
+                .then(|| vec![CompletionItemTag::DEPRECATED]),
             insert_text_format: Some(if with_snippet {
                 InsertTextFormat::SNIPPET
             } else {

@@ -35,7 +35,8 @@ pub(crate) enum Shape {
 impl Forms {
     /// What may stand at a path.
     pub(crate) fn at(path: &[Step]) -> Forms {
-        path.iter().fold(Forms::of(&SCHEMA), |forms, step| forms.below(step))
+        path.iter()
+            .fold(Forms::of(&SCHEMA), |forms, step| forms.below(step))
     }
 
     pub(crate) fn of(schema: &'static Json) -> Forms {
@@ -50,7 +51,9 @@ impl Forms {
             match step {
                 Step::Key(key) => {
                     // A TOML header means the last of a list of tables.
-                    let own = form.get("properties").or_else(|| form.get("items")?.get("properties"));
+                    let own = form
+                        .get("properties")
+                        .or_else(|| form.get("items")?.get("properties"));
                     match own.and_then(|own| own.get(key)) {
                         Some(schema) => collect(schema, &mut forms, 0),
                         None => collect_open(form.get("additionalProperties"), &mut forms),
@@ -60,10 +63,6 @@ impl Forms {
             }
         }
         Forms(forms)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// The keys of all forms that are objects, each once.
@@ -84,7 +83,11 @@ impl Forms {
     pub(crate) fn words(&self) -> Vec<&'static str> {
         let mut words: Vec<&str> = Vec::new();
         for form in &self.0 {
-            let listed = form.get("enum").and_then(Json::as_array).into_iter().flatten();
+            let listed = form
+                .get("enum")
+                .and_then(Json::as_array)
+                .into_iter()
+                .flatten();
             for word in listed.chain(form.get("const")).filter_map(Json::as_str) {
                 if !words.contains(&word) {
                     words.push(word);
@@ -144,7 +147,9 @@ impl Property {
     }
 
     pub(crate) fn default(&self) -> Option<&'static Json> {
-        self.schema.get("default").filter(|default| !default.is_null())
+        self.schema
+            .get("default")
+            .filter(|default| !default.is_null())
     }
 }
 
@@ -196,11 +201,18 @@ fn collect(schema: &'static Json, forms: &mut Vec<&'static Json>, depth: usize) 
         return;
     }
     let reference = schema.get("$ref").and_then(Json::as_str);
-    if let Some(target) = reference.and_then(|reference| SCHEMA.pointer(reference.strip_prefix('#')?)) {
+    if let Some(target) =
+        reference.and_then(|reference| SCHEMA.pointer(reference.strip_prefix('#')?))
+    {
         collect(target, forms, depth + 1);
     }
     for word in ["anyOf", "oneOf", "allOf"] {
-        for form in schema.get(word).and_then(Json::as_array).into_iter().flatten() {
+        for form in schema
+            .get(word)
+            .and_then(Json::as_array)
+            .into_iter()
+            .flatten()
+        {
             collect(form, forms, depth + 1);
         }
     }

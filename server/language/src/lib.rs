@@ -8,15 +8,28 @@
 
 #![forbid(unsafe_code)]
 
+mod actions;
 mod completion;
+mod convert;
+mod diagnostics;
 mod document;
+mod format;
+mod hints;
+mod hover;
 mod keys;
+mod lenses;
 mod lines;
 mod live;
 mod place;
+mod symbols;
 mod syntax;
 
 pub use completion::Abilities;
+pub use convert::Converted;
 pub use document::Document;
+pub use lenses::{PICK_TARGET, SET_ACTIVE, TEST_CONNECTION};
 pub use lines::Encoding;
 pub use live::{Live, LivePort, LiveTarget, NotLive};
+
+#[cfg(test)]
+mod tests;

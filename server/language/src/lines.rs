@@ -54,17 +54,23 @@ impl Lines {
         start + content.len()
     }
 
-    /// The position of a byte.
+    /// The position of a byte; inside a character, of its beginning.
     pub(crate) fn position(&self, text: &str, byte: usize) -> Position {
-        let byte = byte.min(text.len());
+        let mut byte = byte.min(text.len());
+        while !text.is_char_boundary(byte) {
+            byte -= 1;
+        }
         let line = self.starts.partition_point(|start| *start <= byte) - 1;
-        let before = text.get(self.starts[line]..byte).unwrap_or("");
+        let before = &text[self.starts[line]..byte];
         let character: usize = before.chars().map(|character| self.width(character)).sum();
         Position::new(line as u32, character as u32)
     }
 
     pub(crate) fn range(&self, text: &str, span: &Span) -> Range {
-        Range::new(self.position(text, span.start), self.position(text, span.end))
+        Range::new(
+            self.position(text, span.start),
+            self.position(text, span.end),
+        )
     }
 
     fn width(&self, character: char) -> usize {

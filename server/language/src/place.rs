@@ -27,7 +27,10 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Role {
     /// A key. `others`: those that the map has besides; `separated`: its `:` or `=` is there.
-    Key { others: Vec<String>, separated: bool },
+    Key {
+        others: Vec<String>,
+        separated: bool,
+    },
     /// Names in TOML's `[…]`.
     Header,
     /// A value. `or_key`: what stands there may as well become the first key of a map (YAML).

@@ -27,7 +27,13 @@ pub(super) fn around(text: &str, tree: &Tree, place: &Place, format: Format) -> 
     if begins && !text[..before].ends_with(['{', '[', ',', ':', '=']) && before > 0 {
         commas.before = Some(before);
     }
-    let separated = matches!(place.role, Role::Key { separated: true, .. });
+    let separated = matches!(
+        place.role,
+        Role::Key {
+            separated: true,
+            ..
+        }
+    );
     let next = significant_start(text, tree, place.span.end);
     let goes_on = text[next..].chars().next();
     if !separated && goes_on.is_some_and(|next| !matches!(next, ',' | '}' | ']' | ':' | '=')) {
@@ -44,7 +50,11 @@ fn is_value(place: &Place) -> bool {
 fn significant_end(text: &str, tree: &Tree, mut at: usize) -> usize {
     loop {
         at = text[..at].trim_end().len();
-        match tree.comments.iter().rfind(|comment| comment.start < at && at <= comment.end) {
+        match tree
+            .comments
+            .iter()
+            .rfind(|comment| comment.start < at && at <= comment.end)
+        {
             Some(comment) => at = comment.start,
             None => return at,
         }
@@ -56,7 +66,11 @@ fn significant_start(text: &str, tree: &Tree, mut at: usize) -> usize {
     loop {
         let rest = &text[at..];
         at += rest.len() - rest.trim_start().len();
-        match tree.comments.iter().find(|comment| comment.start == at && !comment.is_empty()) {
+        match tree
+            .comments
+            .iter()
+            .find(|comment| comment.start == at && !comment.is_empty())
+        {
             Some(comment) => at = comment.end,
             None => return at,
         }

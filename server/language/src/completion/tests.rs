@@ -5,6 +5,7 @@ use ls_types::{CompletionTextEdit, TextEdit};
 use mirrord_config::Format::{self, Json, Toml, Yaml};
 
 use super::Abilities;
+use crate::syntax::line_start;
 use crate::{Document, Encoding, Live, LivePort, LiveTarget, NotLive};
 
 struct Cluster;
@@ -68,7 +69,12 @@ fn taken(format: Format, marked: &str, label: &str, snippets: bool, expected: Ex
     edits.sort_by_key(|edit| edit.range.start);
     let mut text = document.text().to_owned();
     for edit in edits.into_iter().rev() {
-        text.replace_range(document.span(edit.range), &edit.new_text);
+        let span = document.span(edit.range);
+        // Lines are indented as the first one is (`adjustIndentation`).
+        let line = &text[line_start(&text, span.start)..];
+        let indent = &line[..line.len() - line.trim_start_matches(' ').len()];
+        let new_text = edit.new_text.replace('\n', &format!("\n{indent}"));
+        text.replace_range(span, &new_text);
     }
     expected.assert_eq(&text);
 }
@@ -77,8 +83,14 @@ fn taken(format: Format, marked: &str, label: &str, snippets: bool, expected: Ex
 fn keys_that_are_there_are_not_offered_again() {
     let text = "{\"feature\": {\"network\": {\"incoming\": {\"mode\": \"steal\", ¦}}}}";
     let offered = labels(Json, text, &NotLive);
-    assert!(offered.contains("port_mapping") && offered.contains("http_filter"), "{offered}");
-    assert!(!offered.split(' ').any(|label| label == "mode"), "{offered}");
+    assert!(
+        offered.contains("port_mapping") && offered.contains("http_filter"),
+        "{offered}"
+    );
+    assert!(
+        !offered.split(' ').any(|label| label == "mode"),
+        "{offered}"
+    );
 }
 
 #[test]
@@ -105,7 +117,10 @@ fn live_values_are_offered_where_they_belong() {
     );
     assert_eq!(offered(Toml, "[target]\nnamespace = \"¦\""), "staging");
     assert_eq!(
-        offered(Json, "{\"target\": {\"pod\": \"api\", \"container\": \"¦\"}}"),
+        offered(
+            Json,
+            "{\"target\": {\"pod\": \"api\", \"container\": \"¦\"}}"
+        ),
         "of-pod-api"
     );
     assert!(offered(Json, "{\"target\": {\"path\": {\"pod\": \"¦\"}}}").starts_with("api-default"));
@@ -119,75 +134,194 @@ fn live_values_are_offered_where_they_belong() {
 
 #[test]
 fn json_gets_its_quotes_and_commas() {
-    taken(Json, "{\n  \"target\": \"x\"\n  ¦\n}", "feature", true, expect![[r#"
-        {
-          "target": "x",
-          "feature": {
-          $1
-        }
-        }"#]]);
-    taken(Json, "{¦ \"target\": \"x\" }", "profile", true, expect![[r#"{"profile": "$1", "target": "x" }"#]]);
-    taken(Json, "{\"feature\": {\"fs\": {\"mo¦\": \"read\"}}}", "mode", true, expect![[r#"{"feature": {"fs": {"mode": "read"}}}"#]]);
-    taken(Json, "{\"feature\": {\"fs\": {\"mo¦", "mode", true, expect![[r#"{"feature": {"fs": {"mode": "${1|read,local,localwithoverrides,write|}""#]]);
-    taken(Json, "{\"feature\": {\"fs\": {mo¦}}}", "mode", false, expect![[r#"{"feature": {"fs": {"mode": "read"}}}"#]]);
-    taken(Json, "{\"feature\": {\"fs\": ¦ \"env\": true}}", "false", true, expect![[r#"{"feature": {"fs": false, "env": true}}"#]]);
-    taken(Json, "{\"feature\": {\"fs\": {\"local\":¦}}}", "[…]", false, expect![[r#"{"feature": {"fs": {"local": []}}}"#]]);
-    taken(Json, "{\"target\": \"sand¦\"}", "sandbox/", true, expect![[r#"{"target": "sandbox/"}"#]]);
-    taken(Json, "{\"target\": \"pod/x\", \"feature\": {\"env\": {\"unset\": [\"A\" ¦]}}}", "DB_HOST", true, expect![[r#"{"target": "pod/x", "feature": {"env": {"unset": ["A", "DB_HOST"]}}}"#]]);
+    taken(
+        Json,
+        "{\n  \"target\": \"x\"\n  ¦\n}",
+        "feature",
+        true,
+        expect![[r#"
+            {
+              "target": "x",
+              "feature": {
+                $1
+              }
+            }"#]],
+    );
+    taken(
+        Json,
+        "{¦ \"target\": \"x\" }",
+        "profile",
+        true,
+        expect![[r#"{"profile": "$1", "target": "x" }"#]],
+    );
+    taken(
+        Json,
+        "{\"feature\": {\"fs\": {\"mo¦\": \"read\"}}}",
+        "mode",
+        true,
+        expect![[r#"{"feature": {"fs": {"mode": "read"}}}"#]],
+    );
+    taken(
+        Json,
+        "{\"feature\": {\"fs\": {\"mo¦",
+        "mode",
+        true,
+        expect![[r#"{"feature": {"fs": {"mode": "${1|read,local,localwithoverrides,write|}""#]],
+    );
+    taken(
+        Json,
+        "{\"feature\": {\"fs\": {mo¦}}}",
+        "mode",
+        false,
+        expect![[r#"{"feature": {"fs": {"mode": "read"}}}"#]],
+    );
+    taken(
+        Json,
+        "{\"feature\": {\"fs\": ¦ \"env\": true}}",
+        "false",
+        true,
+        expect![[r#"{"feature": {"fs": false, "env": true}}"#]],
+    );
+    taken(
+        Json,
+        "{\"feature\": {\"fs\": {\"local\":¦}}}",
+        "[…]",
+        false,
+        expect![[r#"{"feature": {"fs": {"local": []}}}"#]],
+    );
+    taken(
+        Json,
+        "{\"target\": \"sand¦\"}",
+        "sandbox/",
+        true,
+        expect![[r#"{"target": "sandbox/"}"#]],
+    );
+    taken(
+        Json,
+        "{\"target\": \"pod/x\", \"feature\": {\"env\": {\"unset\": [\"A\" ¦]}}}",
+        "DB_HOST",
+        true,
+        expect![[r#"{"target": "pod/x", "feature": {"env": {"unset": ["A", "DB_HOST"]}}}"#]],
+    );
 }
 
 #[test]
 fn yaml_gets_its_lines_and_spaces() {
-    taken(Yaml, "fea¦", "feature", true, expect![[r#"
+    taken(
+        Yaml,
+        "fea¦",
+        "feature",
+        true,
+        expect![[r#"
         feature:
-          $1"#]]);
-    taken(Yaml, "feature:\n  fs:\n    ¦\n    local: []\n", "mode", true, expect![[r#"
+          $1"#]],
+    );
+    taken(
+        Yaml,
+        "feature:\n  fs:\n    ¦\n    local: []\n",
+        "mode",
+        true,
+        expect![[r#"
         feature:
           fs:
             mode: ${1|read,local,localwithoverrides,write|}
             local: []
-    "#]]);
-    taken(Yaml, "feature:\n  fs:¦\n", "true", true, expect![[r#"
+    "#]],
+    );
+    taken(
+        Yaml,
+        "feature:\n  fs:¦\n",
+        "true",
+        true,
+        expect![[r#"
         feature:
           fs: true
-    "#]]);
-    taken(Yaml, "feature:\n  network:\n    ¦", "incoming", false, expect![[r#"
+    "#]],
+    );
+    let flow = "feature:\n  network: {in¦}";
+    taken(Yaml, flow, "incoming", false, expect![[r#"
         feature:
-          network:
-            incoming:
-  "#]]);
-    taken(Yaml, "feature:\n  fs:\n    ¦", "read_only", true, expect![[r#"
-        feature:
-          fs:
-            read_only:
-          - $1"#]]);
-    taken(Yaml, "target: \"¦\"\n", "pod/api-default", true, expect![[r#"
+          network: {incoming: {}}"#]]);
+    taken(
+        Yaml,
+        "feature:\n  fs:\n    ¦",
+        "read_only",
+        true,
+        expect![[r#"
+            feature:
+              fs:
+                read_only:
+                  - $1"#]],
+    );
+    taken(
+        Yaml,
+        "target: \"¦\"\n",
+        "pod/api-default",
+        true,
+        expect![[r#"
         target: "pod/api-default"
-    "#]]);
-    taken(Yaml, "feature: {network: {incoming: st¦}}\n", "steal", true, expect![[r#"
+    "#]],
+    );
+    taken(
+        Yaml,
+        "feature: {network: {incoming: st¦}}\n",
+        "steal",
+        true,
+        expect![[r#"
         feature: {network: {incoming: steal}}
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn toml_gets_its_headers_and_quotes() {
     taken(Toml, "¦", "[feature.fs]", true, expect!["[feature.fs]"]);
-    taken(Toml, "[feature.ne¦]\n", "network.incoming", true, expect![[r#"
+    taken(
+        Toml,
+        "[feature.ne¦]\n",
+        "network.incoming",
+        true,
+        expect![[r#"
         [feature.network.incoming]
-    "#]]);
-    taken(Toml, "[feature.fs]\nmo¦\n", "mode", true, expect![[r#"
+    "#]],
+    );
+    taken(
+        Toml,
+        "[feature.fs]\nmo¦\n",
+        "mode",
+        true,
+        expect![[r#"
         [feature.fs]
         mode = "${1|read,local,localwithoverrides,write|}"
-    "#]]);
-    taken(Toml, "[feature.network]\ninc¦\n", "incoming", true, expect![[r#"
+    "#]],
+    );
+    taken(
+        Toml,
+        "[feature.network]\ninc¦\n",
+        "incoming",
+        true,
+        expect![[r#"
         [feature.network]
         incoming = { $1 }
-    "#]]);
-    taken(Toml, "[feature.fs]\nmode =¦\n", "write", true, expect![[r#"
+    "#]],
+    );
+    taken(
+        Toml,
+        "[feature.fs]\nmode =¦\n",
+        "write",
+        true,
+        expect![[r#"
         [feature.fs]
         mode = "write"
-    "#]]);
-    taken(Toml, "feature = { fs = { mode = \"read\" ¦ } }\n", "local", true, expect![[r#"
+    "#]],
+    );
+    taken(
+        Toml,
+        "feature = { fs = { mode = \"read\" ¦ } }\n",
+        "local",
+        true,
+        expect![[r#"
         feature = { fs = { mode = "read", local = ["$1"] } }
-    "#]]);
+    "#]],
+    );
 }

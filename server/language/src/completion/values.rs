@@ -52,7 +52,10 @@ impl Items<'_> {
     /// `{…}` and `[…]`, where something is to be written in them.
     fn brackets(&mut self, place: &Place, forms: &Forms) {
         let block = self.document.format() == Format::Yaml && !place.in_brackets;
-        let shapes = [(Shape::Object, "{ $1 }", "{}", "{…}"), (Shape::List, "[$1]", "[]", "[…]")];
+        let shapes = [
+            (Shape::Object, "{ $1 }", "{}", "{…}"),
+            (Shape::List, "[$1]", "[]", "[…]"),
+        ];
         for (shape, snippet, plain, label) in shapes {
             if forms.has(shape) && !block && place.span.is_empty() {
                 let mut offer = Offer::plain(plain.to_owned(), CompletionItemKind::SNIPPET);
@@ -86,7 +89,8 @@ impl Items<'_> {
                         && own == kind
                         && parts.next().is_none()
                     {
-                        let mut offer = Offer::plain(name.to_owned(), CompletionItemKind::REFERENCE);
+                        let mut offer =
+                            Offer::plain(name.to_owned(), CompletionItemKind::REFERENCE);
                         offer.detail = found.detail.clone();
                         self.push_text(place, offer, name);
                     }
@@ -168,7 +172,12 @@ fn source(path: &[Step]) -> Source {
         ["target", "namespace"] | ["agent", "namespace"] => Source::Namespaces,
         ["target", "container"] | ["target", "path", "container"] => Source::Containers,
         ["target", kind] | ["target", "path", kind] => Source::Names(kind.replace('_', "")),
-        ["feature", "network", "incoming", "ports" | "ignore_ports" | "port_mapping"]
+        [
+            "feature",
+            "network",
+            "incoming",
+            "ports" | "ignore_ports" | "port_mapping",
+        ]
         | ["feature", "network", "incoming", "http_filter", "ports"] => Source::Ports,
         ["feature", "env", "include" | "exclude" | "unset"] => Source::Variables,
         _ => Source::Nothing,
@@ -180,9 +189,14 @@ fn target_object(target: Option<&crate::syntax::Node>) -> Option<String> {
     let target = target?;
     let object = target.get("path").unwrap_or(target);
     let kinds = object.entries().iter();
-    let mut named = kinds.filter(|entry| !matches!(entry.key.text.as_str(), "container" | "namespace"));
+    let mut named =
+        kinds.filter(|entry| !matches!(entry.key.text.as_str(), "container" | "namespace"));
     let entry = named.next()?;
-    Some(format!("{}/{}", entry.key.text.replace('_', ""), entry.value.text()?))
+    Some(format!(
+        "{}/{}",
+        entry.key.text.replace('_', ""),
+        entry.value.text()?
+    ))
 }
 
 fn key_of(step: &Step) -> Option<&str> {

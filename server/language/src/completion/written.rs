@@ -15,7 +15,9 @@ pub(super) struct Written {
 /// A key with its quotes.
 pub(super) fn key(name: &str, format: Format, place: &Place) -> String {
     let bare = !name.is_empty()
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
     let quoted = place.quote != crate::syntax::Quote::None;
     match format {
         Format::Json => text(name, Format::Json),
@@ -40,7 +42,7 @@ pub(super) fn text(value: &str, format: Format) -> String {
 pub(crate) fn is_plain_yaml(value: &str) -> bool {
     let words = ["true", "false", "null", "yes", "no", "on", "off", "~"];
     let first = value.chars().next();
-    first.is_some_and(|c| c.is_alphanumeric() || "/_.".contains(c))
+    first.is_some_and(|c| c.is_alphanumeric() || "/_.^$(".contains(c))
         && !first.is_some_and(|c| c.is_ascii_digit() || c == '.')
         && !words.contains(&value.to_lowercase().as_str())
         && !value.contains(": ")
@@ -97,7 +99,10 @@ pub(super) fn value(
         Shape::Text => return text_value(format),
         Shape::Number | Shape::Anything => ("$1".to_owned(), String::new()),
     };
-    both(&format!("{separator}{snippet}"), &format!("{separator}{plain}"))
+    both(
+        &format!("{separator}{snippet}"),
+        &format!("{separator}{plain}"),
+    )
 }
 
 /// What follows a new key whose value is text.
@@ -111,7 +116,9 @@ pub(super) fn text_value(format: Format) -> Written {
 
 /// A text that means itself in a snippet.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('$', "\\$").replace('}', "\\}")
+    text.replace('\\', "\\\\")
+        .replace('$', "\\$")
+        .replace('}', "\\}")
 }
 
 fn both(snippet: &str, plain: &str) -> Written {

@@ -30,7 +30,9 @@ fn written(node: &Node, path: Vec<Step>, text: &str, at: usize) -> Option<Place>
         NodeKind::Missing => None,
         NodeKind::Scalar(scalar) => touches(&node.span, at).then(|| {
             let start = line_start(text, node.span.start);
-            let alone = text[start..node.span.start].trim_matches([' ', '\t', '-']).is_empty();
+            let alone = text[start..node.span.start]
+                .trim_matches([' ', '\t', '-'])
+                .is_empty();
             let one_line = !text[node.span.clone()].contains('\n');
             let plain = scalar.quote == Quote::None;
             Place {

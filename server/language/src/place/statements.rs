@@ -20,12 +20,18 @@ pub(super) fn place(tree: &Tree, text: &str, at: usize) -> Option<Place> {
             }
         };
     }
-    let entries = tree.root.at(&statement.table).map_or(&[][..], Node::entries);
+    let entries = tree
+        .root
+        .at(&statement.table)
+        .map_or(&[][..], Node::entries);
     Some(Place::new_key(statement.table.clone(), at, entries, false))
 }
 
 fn in_header(statement: &Statement, at: usize) -> Option<Place> {
-    let index = statement.keys.iter().position(|key| touches(&key.span, at))?;
+    let index = statement
+        .keys
+        .iter()
+        .position(|key| touches(&key.span, at))?;
     let (before, key) = (&statement.keys[..index], &statement.keys[index]);
     Some(Place {
         path: before.iter().map(step).collect(),

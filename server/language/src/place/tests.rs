@@ -39,15 +39,47 @@ fn check(format: Format, marked: &str, expected: Expect) {
 fn in_json() {
     check(Json, "|", expect![[r#"value at "" ``"#]]);
     check(Json, "{|}", expect![[r#"key besides [] at "" ``"#]]);
-    check(Json, r#"{"a": {"b|""#, expect![[r#"key besides [] at "/a" `"b"`"#]]);
-    check(Json, r#"{"a": {"b": |}}"#, expect![[r#"value at "/a/b" ``"#]]);
-    check(Json, r#"{"a": "x|y", "b": 1}"#, expect![[r#"value at "/a" `"xy"`"#]]);
-    check(Json, "{\"a\": [1, |], \"b\": 1}", expect![[r#"value at "/a/1" ``"#]]);
-    check(Json, "{\"a\": true\n  |\n}", expect![[r#"key besides ["a"] at "" ``"#]]);
-    check(Json, "{\"a\": \n|\n \"b\": 1}", expect![[r#"value at "/a" ``"#]]);
-    check(Json, "{\"|a\": {}, \"b\": 1}", expect![[r#"key: besides ["b"] at "" `"a"`"#]]);
+    check(
+        Json,
+        r#"{"a": {"b|""#,
+        expect![[r#"key besides [] at "/a" `"b"`"#]],
+    );
+    check(
+        Json,
+        r#"{"a": {"b": |}}"#,
+        expect![[r#"value at "/a/b" ``"#]],
+    );
+    check(
+        Json,
+        r#"{"a": "x|y", "b": 1}"#,
+        expect![[r#"value at "/a" `"xy"`"#]],
+    );
+    check(
+        Json,
+        "{\"a\": [1, |], \"b\": 1}",
+        expect![[r#"value at "/a/1" ``"#]],
+    );
+    check(
+        Json,
+        "{\"a\": true\n  |\n}",
+        expect![[r#"key besides ["a"] at "" ``"#]],
+    );
+    check(
+        Json,
+        "{\"a\": \n|\n \"b\": 1}",
+        expect![[r#"value at "/a" ``"#]],
+    );
+    check(
+        Json,
+        "{\"|a\": {}, \"b\": 1}",
+        expect![[r#"key: besides ["b"] at "" `"a"`"#]],
+    );
     check(Json, "{ // no |\n}", expect!["nowhere"]);
-    check(Json, "{\"a\": {}|}", expect![[r#"key besides ["a"] at "" ``"#]]);
+    check(
+        Json,
+        "{\"a\": {}|}",
+        expect![[r#"key besides ["a"] at "" ``"#]],
+    );
 }
 
 #[test]
@@ -56,15 +88,43 @@ fn in_yaml() {
     check(Yaml, "a|", expect![[r#"value or key at "" `a`"#]]);
     check(Yaml, "a:\n  |", expect![[r#"value or key at "/a" ``"#]]);
     check(Yaml, "a:\n|", expect![[r#"key besides ["a"] at "" ``"#]]);
-    check(Yaml, "a:\n  b|\n  c: 1", expect![[r#"key besides ["c"] at "/a" `b`"#]]);
-    check(Yaml, "a:\n  |\n  c: 1\n", expect![[r#"key besides ["c"] at "/a" ``"#]]);
-    check(Yaml, "a:\n  c: 1\n  |\nb: 2\n", expect![[r#"key besides ["c"] at "/a" ``"#]]);
+    check(
+        Yaml,
+        "a:\n  b|\n  c: 1",
+        expect![[r#"key besides ["c"] at "/a" `b`"#]],
+    );
+    check(
+        Yaml,
+        "a:\n  |\n  c: 1\n",
+        expect![[r#"key besides ["c"] at "/a" ``"#]],
+    );
+    check(
+        Yaml,
+        "a:\n  c: 1\n  |\nb: 2\n",
+        expect![[r#"key besides ["c"] at "/a" ``"#]],
+    );
     check(Yaml, "a: |\nb: 1\n", expect![[r#"value at "/a" ``"#]]);
     check(Yaml, "a:|\nb: 1\n", expect![[r#"value at "/a" ``"#]]);
-    check(Yaml, "a: tr|ue # why\n", expect![[r#"value at "/a" `true`"#]]);
-    check(Yaml, "a:\n  - |\n", expect![[r#"value or key at "/a/0" ``"#]]);
-    check(Yaml, "a:\n  - x|\n  - y", expect![[r#"value or key at "/a/0" `x`"#]]);
-    check(Yaml, "a:\n- x: 1\n  |", expect![[r#"key besides ["x"] at "/a/0" ``"#]]);
+    check(
+        Yaml,
+        "a: tr|ue # why\n",
+        expect![[r#"value at "/a" `true`"#]],
+    );
+    check(
+        Yaml,
+        "a:\n  - |\n",
+        expect![[r#"value or key at "/a/0" ``"#]],
+    );
+    check(
+        Yaml,
+        "a:\n  - x|\n  - y",
+        expect![[r#"value or key at "/a/0" `x`"#]],
+    );
+    check(
+        Yaml,
+        "a:\n- x: 1\n  |",
+        expect![[r#"key besides ["x"] at "/a/0" ``"#]],
+    );
     check(Yaml, "a: {b: |}\n", expect![[r#"value at "/a/b" ``"#]]);
     check(Yaml, "a: # no |\n", expect!["nowhere"]);
 }
@@ -74,10 +134,22 @@ fn in_toml() {
     check(Toml, "|", expect![[r#"key besides [] at "" ``"#]]);
     check(Toml, "[a.b|]", expect![[r#"header at "/a" `b`"#]]);
     check(Toml, "[|", expect![[r#"header at "" ``"#]]);
-    check(Toml, "[a]\nb = 1\n|\n[c]\nd = 1\n", expect![[r#"key besides ["b"] at "/a" ``"#]]);
-    check(Toml, "[a]\nb.c|\nb.d = 1\n", expect![[r#"key besides ["d"] at "/a/b" `c`"#]]);
+    check(
+        Toml,
+        "[a]\nb = 1\n|\n[c]\nd = 1\n",
+        expect![[r#"key besides ["b"] at "/a" ``"#]],
+    );
+    check(
+        Toml,
+        "[a]\nb.c|\nb.d = 1\n",
+        expect![[r#"key besides ["d"] at "/a/b" `c`"#]],
+    );
     check(Toml, "[a]\nb = |\n", expect![[r#"value at "/a/b" ``"#]]);
     check(Toml, "a = {b = |}\n", expect![[r#"value at "/a/b" ``"#]]);
     check(Toml, "a = [1, |]\n", expect![[r#"value at "/a/1" ``"#]]);
-    check(Toml, "[[a.b]]\nc = \"x|\"\n", expect![[r#"value at "/a/b/0/c" `"x"`"#]]);
+    check(
+        Toml,
+        "[[a.b]]\nc = \"x|\"\n",
+        expect![[r#"value at "/a/b/0/c" `"x"`"#]],
+    );
 }

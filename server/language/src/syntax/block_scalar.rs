@@ -9,7 +9,12 @@ pub(super) fn block_scalar(text: &str, at: usize, parent: Option<usize>) -> (Nod
     let mut body = String::new();
     let mut next = end;
     while next < text.len() {
-        let start = next + if text[next..].starts_with("\r\n") { 2 } else { 1 };
+        let start = next
+            + if text[next..].starts_with("\r\n") {
+                2
+            } else {
+                1
+            };
         let stop = line_end(text, start);
         let line = &text[start..stop];
         let column = line.len() - line.trim_start_matches(' ').len();

@@ -2,16 +2,15 @@
 //! for they differ only in separators, comments and quotes.
 
 use super::scalar::{Dialect, Quote, plain_end, quoted};
-use super::{
-    DEEPEST, Entry, Key, Layout, Node, NodeKind, Scalar, Span, Tree, line_end,
-};
+use super::{DEEPEST, Entry, Key, Layout, Node, NodeKind, Scalar, Span, Tree, line_end};
 
 /// Reads a whole text as JSON.
 pub(super) fn json(text: &str) -> Tree {
     let mut reader = Brackets::new(text, 0, Dialect::Json);
     reader.skip();
-    // A text that is one key so far (`feature`) is an object without brackets to whoever types.
     let root = reader.value();
+    // Comments behind the last bracket are still comments of the file.
+    reader.skip();
     Tree {
         root,
         comments: reader.comments,
@@ -166,7 +165,9 @@ impl<'t> Brackets<'t> {
             _ => {
                 let mut end = plain_end(self.text, start, self.dialect);
                 if self.dialect == Dialect::Toml {
-                    end = self.text[start..end].find('.').map_or(end, |dot| start + dot);
+                    end = self.text[start..end]
+                        .find('.')
+                        .map_or(end, |dot| start + dot);
                 }
                 self.at = end;
                 (self.text[start..end].to_owned(), Quote::None)
@@ -200,20 +201,27 @@ impl<'t> Brackets<'t> {
     }
 
     fn separator(&self) -> char {
-        if self.dialect == Dialect::Toml { '=' } else { ':' }
+        if self.dialect == Dialect::Toml {
+            '='
+        } else {
+            ':'
+        }
     }
 
     /// Skips white space and comments.
     fn skip(&mut self) {
         loop {
             let rest = &self.text[self.at..];
-            self.at += rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
+            self.at += rest.len()
+                - rest
+                    .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+                    .len();
             let rest = &self.text[self.at..];
             let end = match self.dialect {
                 Dialect::Json if rest.starts_with("//") => line_end(self.text, self.at),
-                Dialect::Json if rest.starts_with("/*") => {
-                    rest[2..].find("*/").map_or(self.text.len(), |end| self.at + end + 4)
-                }
+                Dialect::Json if rest.starts_with("/*") => rest[2..]
+                    .find("*/")
+                    .map_or(self.text.len(), |end| self.at + end + 4),
                 Dialect::Yaml | Dialect::Toml if rest.starts_with('#') => {
                     line_end(self.text, self.at)
                 }

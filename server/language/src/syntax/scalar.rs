@@ -34,7 +34,11 @@ pub(super) fn quoted(text: &str, at: usize, dialect: Dialect) -> (Span, Scalar) 
         let body = &rest[3..];
         let end = body.find(&triple).map_or(body.len(), |end| {
             // Up to two quotes may stand right before the closing ones.
-            end + body[end + 3..].bytes().take(2).take_while(|byte| *byte == mark.as_bytes()[0]).count()
+            end + body[end + 3..]
+                .bytes()
+                .take(2)
+                .take_while(|byte| *byte == mark.as_bytes()[0])
+                .count()
         });
         let inner = body[..end].strip_prefix('\n').unwrap_or(&body[..end]);
         let stop = (at + 3 + end + 3).min(text.len());
@@ -54,7 +58,9 @@ pub(super) fn quoted(text: &str, at: usize, dialect: Dialect) -> (Span, Scalar) 
                 characters.next_if(|next| !matches!(next.1, '\n' | '\r'));
             }
             '\n' | '\r' => break,
-            '\'' if single && dialect == Dialect::Yaml && characters.next_if(|next| next.1 == '\'').is_some() => {}
+            '\'' if single
+                && dialect == Dialect::Yaml
+                && characters.next_if(|next| next.1 == '\'').is_some() => {}
             _ if mark.starts_with(character) => {
                 end = Some(1 + index);
                 break;

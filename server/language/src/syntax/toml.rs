@@ -2,7 +2,9 @@
 
 use super::brackets::{Brackets, nest};
 use super::scalar::Dialect;
-use super::{Entry, Key, Layout, Node, NodeKind, Span, Statement, StatementKind, Step, Tree, line_end};
+use super::{
+    Entry, Key, Layout, Node, NodeKind, Span, Statement, StatementKind, Step, Tree, line_end,
+};
 
 pub(super) fn parse(text: &str) -> Tree {
     let mut tree = Tree {
@@ -16,7 +18,10 @@ pub(super) fn parse(text: &str) -> Tree {
     let mut at = 0;
     while at < text.len() {
         let rest = &text[at..];
-        let blank = rest.len() - rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}').len();
+        let blank = rest.len()
+            - rest
+                .trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+                .len();
         at += blank;
         match text[at..].chars().next() {
             None => break,
@@ -51,7 +56,10 @@ fn header(text: &str, start: usize, tree: &mut Tree) -> (Statement, Vec<Step>, u
     let keys = reader.keys();
     let mut close = reader.at;
     let rest = &line[close..];
-    if let Some(bracket) = rest.find(']').filter(|bracket| rest[..*bracket].trim().is_empty()) {
+    if let Some(bracket) = rest
+        .find(']')
+        .filter(|bracket| rest[..*bracket].trim().is_empty())
+    {
         close += bracket + 1;
         close += usize::from(list && line[close..].starts_with(']'));
     }
@@ -90,7 +98,11 @@ fn assignment(
         separator = Some(equals + 1);
         reader.at = equals + 1 + spaces(equals + 1);
         let is_comment = text[reader.at..].starts_with('#');
-        value = if is_comment { Node::missing(equals + 1) } else { reader.value() };
+        value = if is_comment {
+            Node::missing(equals + 1)
+        } else {
+            reader.value()
+        };
         if value.is_missing() {
             value = Node::missing(equals + 1);
         }
@@ -134,7 +146,9 @@ impl Node {
                 empty()
             };
             node = node.child(key, kind, &line)?;
-            if let (true, true, NodeKind::List(items, Layout::Assembled)) = (last, list, &mut node.kind) {
+            if let (true, true, NodeKind::List(items, Layout::Assembled)) =
+                (last, list, &mut node.kind)
+            {
                 number = Some(items.len());
                 items.push(Node {
                     span: line.clone(),
@@ -152,7 +166,9 @@ impl Node {
             return self.child_of_map(key, kind, line);
         }
         match &mut self.kind {
-            NodeKind::List(items, Layout::Assembled) => items.last_mut()?.child_of_map(key, kind, line),
+            NodeKind::List(items, Layout::Assembled) => {
+                items.last_mut()?.child_of_map(key, kind, line)
+            }
             _ => None,
         }
     }
@@ -184,22 +200,23 @@ impl Node {
 
     /// The table that assignments go to.
     fn table_mut(&mut self, path: &[Step]) -> Option<&mut Node> {
-        path.iter().try_fold(self, |node, step| match (step, &mut node.kind) {
-            (Step::Key(key), NodeKind::Map(entries, _)) => entries
-                .iter_mut()
-                .rfind(|entry| entry.key.text == *key)
-                .map(|entry| &mut entry.value),
-            // A header below a list of tables (`[a.b]` after `[[a]]`) means its last one.
-            (Step::Key(key), NodeKind::List(items, _)) => match &mut items.last_mut()?.kind {
-                NodeKind::Map(entries, _) => entries
+        path.iter()
+            .try_fold(self, |node, step| match (step, &mut node.kind) {
+                (Step::Key(key), NodeKind::Map(entries, _)) => entries
                     .iter_mut()
                     .rfind(|entry| entry.key.text == *key)
                     .map(|entry| &mut entry.value),
+                // A header below a list of tables (`[a.b]` after `[[a]]`) means its last one.
+                (Step::Key(key), NodeKind::List(items, _)) => match &mut items.last_mut()?.kind {
+                    NodeKind::Map(entries, _) => entries
+                        .iter_mut()
+                        .rfind(|entry| entry.key.text == *key)
+                        .map(|entry| &mut entry.value),
+                    _ => None,
+                },
+                (Step::Index(index), NodeKind::List(items, _)) => items.get_mut(*index),
                 _ => None,
-            },
-            (Step::Index(index), NodeKind::List(items, _)) => items.get_mut(*index),
-            _ => None,
-        })
+            })
     }
 
     /// Adds an entry; one that dotted keys made goes into the table that is there.
@@ -210,12 +227,18 @@ impl Node {
         };
         let dotted = matches!(&entry.value.kind, NodeKind::Map(_, Layout::Assembled));
         let known = dotted
-            .then(|| entries.iter().rposition(|other| other.key.text == entry.key.text))
+            .then(|| {
+                entries
+                    .iter()
+                    .rposition(|other| other.key.text == entry.key.text)
+            })
             .flatten();
         match (known, entry.value.kind) {
             (Some(index), NodeKind::Map(inner, _)) => {
                 entries[index].span.end = entries[index].span.end.max(entry.span.end);
-                inner.into_iter().for_each(|inner| entries[index].value.put(inner));
+                inner
+                    .into_iter()
+                    .for_each(|inner| entries[index].value.put(inner));
             }
             (_, kind) => entries.push(Entry {
                 value: Node {

@@ -25,7 +25,12 @@ pub(super) fn parse(text: &str) -> Tree {
                 entries.extend(more_entries);
                 root.span.end = more.span.end;
             }
-            (_, kind) => root = Node { span: more.span, kind },
+            (_, kind) => {
+                root = Node {
+                    span: more.span,
+                    kind,
+                }
+            }
         }
     }
     Tree {
@@ -51,7 +56,10 @@ impl Yaml<'_> {
             let at = self.at + rest.len() - content.len();
             let start = line_start(self.text, at);
             let begins_line = self.text[start..at].chars().all(char::is_whitespace);
-            let mark = at == start && ["---", "...", "%"].iter().any(|mark| content.starts_with(mark));
+            let mark = at == start
+                && ["---", "...", "%"]
+                    .iter()
+                    .any(|mark| content.starts_with(mark));
             if content.is_empty() {
                 self.at = at;
                 return None;
@@ -63,7 +71,10 @@ impl Yaml<'_> {
                 self.at = line_end(self.text, at);
             } else {
                 self.at = at;
-                let column = self.text[start..at].chars().filter(|c| *c != '\u{feff}').count();
+                let column = self.text[start..at]
+                    .chars()
+                    .filter(|c| *c != '\u{feff}')
+                    .count();
                 return Some((at, column));
             }
         }
@@ -76,8 +87,8 @@ impl Yaml<'_> {
             return Node::missing(before);
         };
         let inside = parent.is_none_or(|parent| column > parent);
-        let is_item = self.is_item(at);
-        if !inside && !(list_too && is_item && parent == Some(column)) {
+        let below_its_key = list_too && self.is_item(at) && parent == Some(column);
+        if !(inside || below_its_key) {
             self.at = before.min(at);
             return Node::missing(before);
         }
@@ -85,7 +96,7 @@ impl Yaml<'_> {
             return self.plain(at, line_end(self.text, at));
         }
         self.depth += 1;
-        let node = if is_item {
+        let node = if self.is_item(at) {
             self.list(column)
         } else if self.key_end(at).is_some() || self.is_half_typed(at, column) {
             self.map(column)
@@ -291,7 +302,9 @@ impl Yaml<'_> {
             }
             // Tags and anchors stand in front of a value.
             Some('!' | '&') if self.depth < DEEPEST => {
-                let word = self.text[at..stop].find(' ').map_or(stop, |space| at + space);
+                let word = self.text[at..stop]
+                    .find(' ')
+                    .map_or(stop, |space| at + space);
                 let content = self.text[word..stop].trim_start();
                 self.depth += 1;
                 let node = if content.is_empty() || content.starts_with('#') {
@@ -349,15 +362,24 @@ impl Yaml<'_> {
     /// Where what is on this line ends, without its comment.
     fn content_end(&self, at: usize) -> usize {
         let line = &self.text[at..line_end(self.text, at)];
-        let end = line.find(" #").or_else(|| line.find("\t#")).unwrap_or(line.len());
-        at + line[..end].trim_end().len().max(line.chars().next().map_or(0, char::len_utf8))
+        let end = line
+            .find(" #")
+            .or_else(|| line.find("\t#"))
+            .unwrap_or(line.len());
+        at + line[..end]
+            .trim_end()
+            .len()
+            .max(line.chars().next().map_or(0, char::len_utf8))
     }
 
     /// Passes to the end of the line, noting a comment.
     fn rest_of_line(&mut self) {
         let end = line_end(self.text, self.at);
         let rest = &self.text[self.at..end];
-        if let Some(mark) = rest.find('#').filter(|mark| rest[..*mark].trim().is_empty()) {
+        if let Some(mark) = rest
+            .find('#')
+            .filter(|mark| rest[..*mark].trim().is_empty())
+        {
             self.comments.push(self.at + mark..end);
         }
         self.at = end;
