@@ -1,14 +1,21 @@
 //! The constructor: makes sure that the process is supervised, and prepares the quick way.
 //!
 //! A process that inherited the filter learns so by asking for the table; only the first one of
-//! a tree installs it. A session that is gone leaves its variables behind in shells; then the
-//! program runs as if we were not there, and is told once.
+//! a tree installs it. A program that a debugger or a terminal started has its launch's token, and
+//! gets the pod's variables before its own code runs. A session that is gone leaves its variables
+//! behind in shells; then the program runs as if we were not there, and is told once.
+
+mod complain;
+mod environment;
+mod executable;
+mod memory;
 
 use std::ffi::CStr;
 
 use mirrord_filter::{
     Errno,
     control::Request,
+    environment::{SUPERVISOR, TOKEN, Token},
     hand_over::{self, Supervisor},
     install::install,
     page, sys,
@@ -21,11 +28,6 @@ use crate::{
     state::{self, State},
 };
 
-/// Path of the supervisor's socket.
-const SOCKET: &CStr = c"MIRRORD_SUPERVISOR";
-/// Set to `1`: a program that cannot be supervised does not start.
-const STRICT: &CStr = c"MIRRORD_STRICT";
-
 /// Priority 101 is the first that is not the C library's own.
 #[used]
 #[unsafe(link_section = ".init_array.00101")]
@@ -33,77 +35,77 @@ static CONSTRUCTOR: extern "C" fn() = construct;
 
 extern "C" fn construct() {
     interpose::message::find();
-    if let Err((what, errno)) = start() {
-        complain(what, errno);
+    if let Err(trouble) = start() {
+        complain::about(trouble);
     }
 }
 
-fn start() -> Result<(), (&'static str, Errno)> {
+/// Why the program is not what it was meant to be.
+enum Trouble {
+    /// It is not supervised, and can run as if there had been no session.
+    Outside(Errno),
+    /// It is under a filter that nobody serves: none of its calls would work.
+    Inside(&'static str, Errno),
+    /// It is supervised, but something is missing.
+    Without(&'static str, Errno),
+}
+
+fn start() -> Result<(), Trouble> {
+    let token = variable(TOKEN).map(|text| Token::from_hex(text.to_bytes()));
     let table = match Request::Table.send() {
         Ok(fd) => fd as i32,
         Err(_) => {
-            let Some(socket) = variable(SOCKET) else {
+            let Some(socket) = variable(SUPERVISOR) else {
                 return Ok(());
             };
-            supervise(socket)?
+            supervise(socket, token.as_ref())?
         }
     };
+    // From here on the program is supervised; without rules or page it is only slower.
     let mapped = Table::map(table);
     sys::close(table);
-    let table = mapped.map_err(|errno| ("read the session's rules", errno))?;
+    match mapped {
+        Ok(table) => prepare(table),
+        Err(errno) => return Err(Trouble::Without("read the session's rules", errno)),
+    }
+    match token {
+        None => Ok(()),
+        Some(token) => token
+            .ok_or(Errno(libc::EPERM))
+            .and_then(|token| environment::change(&token))
+            .map_err(|errno| Trouble::Without("get the variables of its launch", errno)),
+    }
+}
+
+/// The first process of a tree. Returns the table's descriptor.
+fn supervise(socket: &CStr, token: Option<&Option<Token>>) -> Result<i32, Trouble> {
+    let token = match token {
+        None => None,
+        Some(Some(token)) => Some(token),
+        Some(None) => return Err(Trouble::Outside(Errno(libc::EPERM))),
+    };
+    let supervisor = Supervisor::connect(socket.to_bytes()).map_err(Trouble::Outside)?;
+    // Before the filter is on: it can never be taken off.
+    supervisor.ask(token).map_err(Trouble::Outside)?;
+    supervisor.permit();
+    let listener = install().map_err(Trouble::Outside)?;
+    let handed = supervisor.hand_over(listener);
+    sys::close(listener);
+    handed.map_err(|errno| Trouble::Inside("hand its system calls over to the session", errno))?;
+    let table = Request::Table.send();
+    table
+        .map(|fd| fd as i32)
+        .map_err(|errno| Trouble::Inside("get the session's rules", errno))
+}
+
+fn prepare(table: Table) {
     hand_over::permit(table.keeper());
-    // From here on the program is supervised; without rules or page it is only slower.
     let Ok(rules) = Rules::from_bytes(table.rules()) else {
-        return Ok(());
+        return;
     };
     if page::map().is_ok() {
         state::set(State { table, rules });
     }
-    Ok(())
-}
-
-/// The first process of a tree. Returns the table's descriptor.
-fn supervise(socket: &CStr) -> Result<i32, (&'static str, Errno)> {
-    let supervisor = Supervisor::connect(socket.to_bytes())
-        .map_err(|errno| ("reach the session that its environment names", errno))?;
-    supervisor.permit();
-    let listener = install().map_err(|errno| ("install the system call filter", errno))?;
-    let handed = supervisor.hand_over(listener);
-    sys::close(listener);
-    handed.map_err(|errno| ("hand its system calls over to the session", errno))?;
-    let table = Request::Table.send();
-    table
-        .map(|fd| fd as i32)
-        .map_err(|errno| ("get the session's rules", errno))
-}
-
-/// One line, written without libc's streams, which are not ready yet.
-fn complain(what: &str, errno: Errno) {
-    let strict = variable(STRICT) == Some(c"1");
-    let mut line = Line {
-        bytes: [0; 256],
-        len: 0,
-    };
-    line.add("mirrord-layer: could not ");
-    line.add(what);
-    line.add(" (errno ");
-    line.number(errno.0.unsigned_abs());
-    line.add(match strict {
-        true => "); MIRRORD_STRICT=1, so the program is not started\n",
-        false => {
-            "); the program runs on this machine only. Unset LD_PRELOAD if the session is over\n"
-        }
-    });
-    let args = [2, line.bytes.as_ptr() as u64, line.len as u64, 0, 0, 0];
-    // SAFETY: writes bytes of ours.
-    let _ = unsafe { sys::call(libc::SYS_write, args) };
-    if strict {
-        // SAFETY: ends the process before its own code ran.
-        let _ = unsafe { sys::call(libc::SYS_exit_group, [1, 0, 0, 0, 0, 0]) };
-    }
-    // Its children need not say it again.
-    // SAFETY: constructors run before other threads could read the environment.
-    unsafe { libc::unsetenv(SOCKET.as_ptr()) };
 }
 
 fn variable(name: &CStr) -> Option<&'static CStr> {
@@ -111,27 +113,4 @@ fn variable(name: &CStr) -> Option<&'static CStr> {
     let value = unsafe { libc::getenv(name.as_ptr()) };
     // SAFETY: getenv gives a string or null.
     (!value.is_null()).then(|| unsafe { CStr::from_ptr(value) })
-}
-
-/// Text without allocation; what does not fit is cut.
-struct Line {
-    bytes: [u8; 256],
-    len: usize,
-}
-
-impl Line {
-    fn add(&mut self, text: &str) {
-        for (to, from) in self.bytes.iter_mut().skip(self.len).zip(text.bytes()) {
-            *to = from;
-            self.len += 1;
-        }
-    }
-
-    fn number(&mut self, number: u32) {
-        if number >= 10 {
-            self.number(number / 10);
-        }
-        let digit = (b'0' + (number % 10) as u8) as char;
-        self.add(digit.encode_utf8(&mut [0; 4]));
-    }
 }

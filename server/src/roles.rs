@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use mirrord_protocol::codec;
+use mirrord_supervisor::launch::Environment;
 use mirrord_supervisor::tell;
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,8 @@ pub struct SupervisorOptions {
     pub hostname: Option<Vec<u8>>,
     /// File names of programs that are left alone.
     pub skipped: Vec<String>,
+    /// On which terms programs may join that somebody else starts.
+    pub launch: Option<mirrord_supervisor::LaunchTerms>,
     /// The session's folder. A session that was killed cannot remove it, so its supervisor does.
     pub folder: std::path::PathBuf,
     /// The log filter.
@@ -76,6 +79,11 @@ pub struct FileServerOptions {
     /// The log filter.
     pub log: String,
 }
+
+/// Variable that tells the layer and the launcher where the supervisor is.
+pub const SUPERVISOR_VARIABLE: &str = "MIRRORD_SUPERVISOR";
+/// Variable with the token of a launch, see [`SupervisorOptions::launch`].
+pub const TOKEN_VARIABLE: &str = "MIRRORD_LAUNCH_TOKEN";
 
 /// How long a file call may wait for the agent.
 const FILE_DEADLINE: Duration = Duration::from_secs(30);
@@ -117,6 +125,7 @@ fn supervise() -> Result<()> {
         report_all: options.report_all,
         hostname: options.hostname,
         skipped: options.skipped,
+        launch: options.launch,
         handlers: mirrord_supervisor::handlers,
     };
     let result = mirrord_supervisor::run(config);
@@ -155,16 +164,23 @@ pub fn refuse_if_supervised() -> Result<()> {
     )?)
 }
 
-/// `@launch SOCKET PROGRAM ARGUMENT…`, with the program's environment as a descriptor.
+/// `@launch SOCKET PROGRAM ARGUMENT…`, with the program's environment as a descriptor; or, started
+/// by somebody else than a session, with a launch's token in our own.
 fn launch(mut arguments: Vec<OsString>) -> i32 {
     if arguments.len() < 2 {
         tell(format_args!("@launch: needs a socket and a program"));
         return 127;
     }
     let socket = arguments.remove(0);
+    let socket = std::path::Path::new(&socket);
+    // The layer, if it is loaded into us too, has joined and taken the token away.
+    if std::env::var_os(TOKEN_VARIABLE).is_some() || mirrord_supervisor::is_supervised() {
+        mirrord_supervisor::launch(socket, &arguments, Environment::Own)
+    }
     match program_environment() {
         Ok(environment) => {
-            mirrord_supervisor::launch(std::path::Path::new(&socket), &arguments, &environment)
+            let environment = Environment::Given(environment);
+            mirrord_supervisor::launch(socket, &arguments, environment)
         }
         Err(error) => {
             tell(format_args!("@launch: {error:#}"));

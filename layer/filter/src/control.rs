@@ -4,7 +4,10 @@
 //! nobody supervises; our supervisor knows it by its arguments and answers. It works under any
 //! user id, root directory or namespace, since the kernel carries it.
 
-use crate::sys::{self, Errno};
+use crate::{
+    environment::Token,
+    sys::{self, Errno},
+};
 
 /// First argument of every control call.
 pub const DESCRIPTOR: i32 = -0x4d52_7244;
@@ -29,6 +32,9 @@ pub enum Request {
     Probe = 1,
     /// Give me the shared table ([`crate::table`]): a descriptor.
     Table = 2,
+    /// Give me the launch's changes to the environment ([`crate::environment`]): a descriptor.
+    /// See [`environment`].
+    Environment = 3,
 }
 
 impl Request {
@@ -37,17 +43,33 @@ impl Request {
         if nr != libc::SYS_readlinkat || args[0] as i32 != DESCRIPTOR || args[1] != 0 {
             return None;
         }
-        [Request::Probe, Request::Table]
+        [Request::Probe, Request::Table, Request::Environment]
             .into_iter()
             .find(|request| *request as u64 == args[2])
     }
 
     /// Asks the supervisor.
     pub fn send(self) -> Result<u64, Errno> {
-        let args = [DESCRIPTOR as u64, 0, self as u64, 1, 0, 0];
+        self.send_with(0)
+    }
+
+    fn send_with(self, argument: u64) -> Result<u64, Errno> {
+        let args = [DESCRIPTOR as u64, 0, self as u64, 1, argument, 0];
         // SAFETY: fails with EFAULT or EBADF unless it is answered, in which case no memory of
         // ours is touched either.
         unsafe { sys::call(libc::SYS_readlinkat, args) }
+    }
+}
+
+/// Asks for the changes to the environment of the launch that this token is of. `EPERM`: the
+/// supervisor's session is another's.
+pub fn environment(token: &Token) -> Result<i32, Errno> {
+    loop {
+        // A signal that comes before the supervisor has the question ends it.
+        match Request::Environment.send_with(token.0.as_ptr() as u64) {
+            Err(Errno(libc::EINTR)) => {}
+            answer => return answer.map(|fd| fd as i32),
+        }
     }
 }
 

@@ -1,14 +1,36 @@
-//! Giving the listener to the supervisor over its Unix socket.
+//! Joining a session over the supervisor's Unix socket.
 //!
-//! The order matters: connect, install, then give. `connect(2)` is a listed call, and after the
-//! filter is on nobody answers it until the listener has arrived.
+//! The order matters: connect, be admitted, install, then give the listener. `connect(2)` is a
+//! listed call, and after the filter is on nobody answers it until the listener has arrived; and
+//! the filter can never be taken off, so it is put on only when the supervisor will serve it.
 
 use std::mem;
 
-use crate::sys::{self, Errno};
+use crate::{
+    environment::Token,
+    sys::{self, Errno},
+};
+
+/// First byte of the request to be admitted; changes with its form.
+pub const VERSION: u8 = 1;
+
+/// The request: [`VERSION`], whether there is a token, and the token or zeros.
+pub const REQUEST: usize = 2 + Token::LEN;
+
+/// What the supervisor answers to the request when the caller may join.
+pub const ADMITTED: u8 = b'a';
+
+/// What it answers when the caller may not.
+pub const REFUSED: u8 = b'r';
 
 /// What the supervisor answers when it serves the listener.
 pub const ACCEPTED: u8 = b'k';
+
+/// So long a client waits for each answer: the supervisor is a process of this machine.
+const PATIENCE: libc::timeval = libc::timeval {
+    tv_sec: 10,
+    tv_usec: 0,
+};
 
 /// A connected socket to the supervisor; closed when dropped.
 pub struct Supervisor {
@@ -16,7 +38,8 @@ pub struct Supervisor {
 }
 
 impl Supervisor {
-    /// Connects to a supervisor by its socket's path, with a NUL at its end or without.
+    /// Connects to a supervisor by its socket's path, with a NUL at its end or without. `EACCES`
+    /// when another user listens there: whoever supervises a program has it in his hands.
     pub fn connect(path: &[u8]) -> Result<Supervisor, Errno> {
         let path = path.split(|b| *b == 0).next().unwrap_or_default();
         // SAFETY: all zeros is a valid sockaddr_un.
@@ -36,16 +59,37 @@ impl Supervisor {
         let supervisor = Supervisor {
             socket: socket as i32,
         };
+        let patience = PATIENCE;
+        for option in [libc::SO_RCVTIMEO, libc::SO_SNDTIMEO] {
+            let size = mem::size_of_val(&patience) as u64;
+            let (level, value) = (libc::SOL_SOCKET as u64, &raw const patience as u64);
+            let args = [socket, level, option as u64, value, size, 0];
+            // SAFETY: the kernel reads the time.
+            unsafe { sys::call(libc::SYS_setsockopt, args) }?;
+        }
         let size = mem::size_of_val(&address) as u64;
         let args = [socket, &raw const address as u64, size, 0, 0, 0];
         // SAFETY: the address lives through the call.
-        unsafe { sys::call(libc::SYS_connect, args) }?;
+        retry(|| unsafe { sys::call(libc::SYS_connect, args) })?;
+        let peer = supervisor.peer()?;
+        // SAFETY: takes no argument.
+        let own = unsafe { sys::call(libc::SYS_geteuid, [0; 6]) }?;
+        if peer.uid != 0 && u64::from(peer.uid) != own {
+            return Err(Errno(libc::EACCES));
+        }
         Ok(supervisor)
     }
 
     /// Lets the supervisor read this process's memory where Yama restricts it
     /// (`ptrace_scope` 1): it, or the session that is its parent, listens on the socket.
     pub fn permit(&self) {
+        permit(match self.peer() {
+            Ok(peer) if peer.pid > 0 => peer.pid as u32,
+            _ => 0,
+        });
+    }
+
+    fn peer(&self) -> Result<libc::ucred, Errno> {
         let mut peer = libc::ucred {
             pid: 0,
             uid: 0,
@@ -61,12 +105,35 @@ impl Supervisor {
             0,
         ];
         // SAFETY: the kernel writes at most `size` bytes to `peer`, and then `size` itself.
-        let known = unsafe { sys::call(libc::SYS_getsockopt, args) };
-        permit(if known.is_ok() && peer.pid > 0 {
-            peer.pid as u32
-        } else {
-            0
-        });
+        unsafe { sys::call(libc::SYS_getsockopt, args) }.map(|_| peer)
+    }
+
+    /// Asks to be admitted. `EPERM`: this token, or none, is not what the session wants.
+    pub fn ask(&self, token: Option<&Token>) -> Result<(), Errno> {
+        let mut request = [0; REQUEST];
+        let [version, has_token, bytes @ ..] = &mut request;
+        *version = VERSION;
+        *has_token = u8::from(token.is_some());
+        if let Some(token) = token {
+            *bytes = token.0;
+        }
+        let flags = libc::MSG_NOSIGNAL as u64;
+        let args = [
+            self.socket as u64,
+            request.as_ptr() as u64,
+            REQUEST as u64,
+            flags,
+            0,
+            0,
+        ];
+        // SAFETY: sends bytes of ours, to no address.
+        let sent = retry(|| unsafe { sys::call(libc::SYS_sendto, args) });
+        // Another user is refused before that.
+        match self.answer().map_err(|errno| sent.err().unwrap_or(errno))? {
+            ADMITTED => Ok(()),
+            REFUSED => Err(Errno(libc::EPERM)),
+            _ => Err(Errno(libc::EPROTO)),
+        }
     }
 
     /// Sends the listener and waits until it is served.
@@ -106,13 +173,20 @@ impl Supervisor {
         ];
         // SAFETY: everything that the message points to lives through the call.
         retry(|| unsafe { sys::call(libc::SYS_sendmsg, args) })?;
+        match self.answer()? {
+            ACCEPTED => Ok(()),
+            _ => Err(Errno(libc::EPROTO)),
+        }
+    }
+
+    /// One byte; `ECONNRESET` when the supervisor hung up instead.
+    fn answer(&self) -> Result<u8, Errno> {
+        let mut byte = 0u8;
         let args = [self.socket as u64, &raw mut byte as u64, 1, 0, 0, 0];
         // SAFETY: one byte is read into one byte.
-        let got = retry(|| unsafe { sys::call(libc::SYS_read, args) })?;
-        if got == 1 && byte == ACCEPTED {
-            Ok(())
-        } else {
-            Err(Errno(libc::ECONNRESET))
+        match retry(|| unsafe { sys::call(libc::SYS_read, args) })? {
+            1 => Ok(byte),
+            _ => Err(Errno(libc::ECONNRESET)),
         }
     }
 }
@@ -133,6 +207,20 @@ pub fn permit(pid: u32) {
 impl Drop for Supervisor {
     fn drop(&mut self) {
         sys::close(self.socket);
+    }
+}
+
+/// Why a program could not join before it put the filter on, in words for its user.
+pub fn reason(errno: Errno) -> &'static str {
+    match errno.0 {
+        libc::ENOENT | libc::ECONNREFUSED | libc::ECONNRESET | libc::EPIPE => {
+            "the session that it was started for is over"
+        }
+        libc::EPERM => "the session refused it, as another launch's or another user's",
+        libc::EACCES => "what listens there belongs to another user",
+        libc::EAGAIN => "the session that it was started for does not answer",
+        libc::EBUSY => "it runs under the system call filter of something else",
+        _ => "joining the session that it was started for failed",
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod calls;
 pub mod control;
+pub mod environment;
 pub mod hand_over;
 pub mod install;
 pub mod own_open;

@@ -52,6 +52,15 @@ pub struct Merged {
     pub removed: Vec<(Bytes, String)>,
 }
 
+/// What is to be done to any local environment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// What comes over it.
+    pub set: Vec<Variable>,
+    /// Names that go, in any case of letters. None of them is set.
+    pub unset: Vec<String>,
+}
+
 /// Variables that say where things lie on a machine or how its runtimes start: the target's would
 /// lead a local program astray.
 const ALWAYS_LOCAL: &[&str] = &[
@@ -110,13 +119,64 @@ pub fn merge(
     config: &EnvConfig,
     unset_more: &[(&str, &str)],
 ) -> Merged {
-    let mut merged = Merged::default();
-    let mut foreign: Vec<Variable> = Vec::new();
+    let (foreign, left_out) = foreign(remote, file, config);
+    let mut merged = Merged {
+        left_out,
+        ..Merged::default()
+    };
+    let mut by_name: HashMap<Bytes, Variable> = foreign
+        .iter()
+        .map(|variable| (variable.name.clone(), variable.clone()))
+        .collect();
+    for (name, value) in local {
+        // A variable of both keeps the place it has locally.
+        let own = || variable(name, value, Source::Local, "env (local)".to_owned());
+        match by_name.remove(name) {
+            Some(variable) => merged.variables.push(variable),
+            // The second of that name, which would hide the pod's from who looks for the last.
+            None if foreign.iter().any(|variable| variable.name == *name) => {}
+            None => merged.variables.push(own()),
+        }
+    }
+    let added = foreign
+        .into_iter()
+        .filter(|variable| by_name.contains_key(&variable.name));
+    merged.variables.extend(added);
+    remove(&mut merged, config, unset_more);
+    merged
+}
+
+/// The changes that make of any local environment what [`merge`] makes of it.
+pub fn changes(
+    remote: &[(Bytes, Bytes)],
+    file: &[(String, String)],
+    config: &EnvConfig,
+    unset_more: &[(&str, &str)],
+) -> Changes {
+    let (set, _) = foreign(remote, file, config);
+    let unset: Vec<String> = unset_rules(config, unset_more)
+        .into_iter()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let stays = |variable: &Variable| !unset.iter().any(|name| same_name(&variable.name, name));
+    Changes {
+        set: set.into_iter().filter(stays).collect(),
+        unset,
+    }
+}
+
+/// What comes over the local environment, and what of the target's does not, and why.
+fn foreign(
+    remote: &[(Bytes, Bytes)],
+    file: &[(String, String)],
+    config: &EnvConfig,
+) -> (Vec<Variable>, Vec<(Bytes, String)>) {
+    let (mut foreign, mut left_out): (Vec<Variable>, Vec<_>) = Default::default();
     let filter = Filter::new(config);
     for (name, value) in remote {
         match filter.rule(name) {
             Ok(rule) => put(&mut foreign, variable(name, value, Source::Remote, rule)),
-            Err(rule) => merged.left_out.push((name.clone(), rule)),
+            Err(rule) => left_out.push((name.clone(), rule)),
         }
     }
     for (name, value) in file {
@@ -132,24 +192,7 @@ pub fn merge(
         let (name, value) = (name.value.as_bytes(), value.value.as_bytes());
         put(&mut foreign, variable(name, value, Source::Override, rule));
     }
-
-    let mut by_name: HashMap<Bytes, Variable> = foreign
-        .iter()
-        .map(|variable| (variable.name.clone(), variable.clone()))
-        .collect();
-    for (name, value) in local {
-        // A variable of both keeps the place it has locally.
-        let own = || variable(name, value, Source::Local, "env (local)".to_owned());
-        merged
-            .variables
-            .push(by_name.remove(name).unwrap_or_else(own));
-    }
-    let added = foreign
-        .into_iter()
-        .filter(|variable| by_name.contains_key(&variable.name));
-    merged.variables.extend(added);
-    remove(&mut merged, config, unset_more);
-    merged
+    (foreign, left_out)
 }
 
 fn variable(name: &[u8], value: &[u8], from: Source, rule: String) -> Variable {
@@ -203,11 +246,7 @@ fn map(variables: &mut [Variable], config: &EnvConfig) {
 }
 
 fn remove(merged: &mut Merged, config: &EnvConfig, more: &[(&str, &str)]) {
-    let own = config.unset.value.0.iter();
-    let own = own.map(|name| (name.value.as_str(), format!("env.unset {}", name.value)));
-    let rules: Vec<(&str, String)> = own
-        .chain(more.iter().map(|(name, rule)| (*name, (*rule).to_owned())))
-        .collect();
+    let rules = unset_rules(config, more);
     let Merged {
         variables, removed, ..
     } = merged;
@@ -222,10 +261,23 @@ fn remove(merged: &mut Merged, config: &EnvConfig, more: &[(&str, &str)]) {
     });
 }
 
+/// The names that go, and why.
+fn unset_rules<'a>(config: &'a EnvConfig, more: &[(&'a str, &str)]) -> Vec<(&'a str, String)> {
+    let own = config.unset.value.0.iter();
+    let own = own.map(|name| (name.value.as_str(), format!("env.unset {}", name.value)));
+    own.chain(more.iter().map(|(name, rule)| (*name, (*rule).to_owned())))
+        .collect()
+}
+
 /// In any case of letters, as mirrord does (`AWS_PROFILE`, `Aws_Profile`).
 fn same_name(name: &[u8], other: &str) -> bool {
     match std::str::from_utf8(name) {
-        Ok(name) => name.to_lowercase() == other.to_lowercase(),
+        // Letter by letter, as the layer compares them without memory of its own.
+        Ok(name) => {
+            let (name, other) = (name.chars(), other.chars());
+            name.flat_map(char::to_lowercase)
+                .eq(other.flat_map(char::to_lowercase))
+        }
         Err(_) => false,
     }
 }

@@ -26,10 +26,7 @@ pub mod tree;
 pub mod unserved;
 
 pub use config::Config;
-pub use load::{
-    Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in, template_values,
-};
-pub use parse::{Format, parse_tree};
+pub use load::{Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in};
 pub use problem::{ConfigErrors, Problem, Severity};
 pub use rules::machine;
 
@@ -110,11 +107,32 @@ impl Config {
     ) -> Result<Merged, ConfigErrors> {
         let env = &self.feature.env;
         let file = env_file::read(&env.env_file).map_err(|problem| ConfigErrors(vec![problem]))?;
-        let magic: &[(&str, &str)] = if self.feature.magic.aws.value {
-            &[("AWS_PROFILE", "magic.aws")]
-        } else {
-            &[]
-        };
-        Ok(environment::merge(local, remote, &file, env, magic))
+        Ok(environment::merge(
+            local,
+            remote,
+            &file,
+            env,
+            self.magic_unset(),
+        ))
+    }
+
+    /// What is to be done to any local environment so that it becomes what
+    /// [`Config::merge_environment`] makes of it: for programs that somebody else starts. Reads
+    /// `env_file`.
+    pub fn environment_changes(
+        &self,
+        remote: &[(Bytes, Bytes)],
+    ) -> Result<environment::Changes, ConfigErrors> {
+        let env = &self.feature.env;
+        let file = env_file::read(&env.env_file).map_err(|problem| ConfigErrors(vec![problem]))?;
+        Ok(environment::changes(remote, &file, env, self.magic_unset()))
+    }
+
+    /// What something else than `unset` removes, and why.
+    fn magic_unset(&self) -> &'static [(&'static str, &'static str)] {
+        match self.feature.magic.aws.value {
+            true => &[("AWS_PROFILE", "magic.aws")],
+            false => &[],
+        }
     }
 }

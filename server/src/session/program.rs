@@ -13,16 +13,13 @@ use tokio::process::{Child, Command};
 
 use super::role_process::{arrange, memory_file};
 use super::signals::unblock;
-use crate::roles::Role;
+use crate::roles::{Role, SUPERVISOR_VARIABLE, TOKEN_VARIABLE};
 
 /// The running program.
 pub struct Program {
     child: Child,
     others: bool,
 }
-
-/// Variable that tells the layer and the launcher where the supervisor is.
-pub const SUPERVISOR_VARIABLE: &str = "MIRRORD_SUPERVISOR";
 
 impl Program {
     /// Starts `command` with this environment, under the supervisor at `socket`, with the layer.
@@ -45,7 +42,8 @@ impl Program {
             .arg(Role::Launch.argument())
             .arg(socket)
             .args(command)
-            .env_remove("LD_PRELOAD");
+            .env_remove("LD_PRELOAD")
+            .env_remove(TOKEN_VARIABLE);
         // SAFETY: `arrange` makes async-signal-safe calls only, on memory allocated before.
         unsafe {
             launcher.pre_exec(move || {
@@ -124,7 +122,7 @@ fn with_layer(
                 preload.push(b':');
                 preload.extend_from_slice(value.as_bytes());
             }
-        } else if name != SUPERVISOR_VARIABLE {
+        } else if name != SUPERVISOR_VARIABLE && name != TOKEN_VARIABLE {
             variables.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
         }
     }

@@ -107,6 +107,7 @@ pub async fn start(options: Options) -> Result<Parts> {
             .config
             .hostname()
             .then(|| facts.hostname.clone().into_bytes()),
+        launch: None,
         log,
     })?;
 

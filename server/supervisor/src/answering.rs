@@ -4,7 +4,7 @@
 //! delivers. It holds no state of its own beyond the session's registers.
 
 use std::{
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -27,6 +27,7 @@ use crate::{
     session_link::SessionLink,
     shared::{Noted, Shared},
     shared_table::SharedTable,
+    terms::{Launch, Token},
     tracee::Tracee,
 };
 
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub shared: Shared,
     pub session: Arc<SessionLink>,
     table: SharedTable,
+    launch: Option<Arc<Launch>>,
     handlers: Vec<Arc<dyn Handler>>,
     dispatch: [Option<u8>; NUMBERS],
 }
@@ -79,6 +81,7 @@ impl Core {
         session: Arc<SessionLink>,
         shared: Shared,
         table: SharedTable,
+        launch: Option<Arc<Launch>>,
         handlers: Vec<Arc<dyn Handler>>,
     ) -> Result<Core, Errno> {
         let mut dispatch = [None; NUMBERS];
@@ -100,6 +103,7 @@ impl Core {
             shared,
             session,
             table,
+            launch,
             handlers,
             dispatch,
         })
@@ -210,12 +214,21 @@ impl Core {
     fn answer_control(&self, request: Request, call: &Call, waiting: Waiting) {
         let outcome = match request {
             Request::Probe => Outcome::number(control::SUPERVISED as i64),
-            Request::Table => match self.table.fd().try_clone_to_owned() {
-                Ok(fd) => Outcome::from(Value::Fd { fd, cloexec: true }),
-                Err(error) => Outcome::errno(error.raw_os_error().unwrap_or(libc::EMFILE)),
+            Request::Table => given(self.table.fd()),
+            Request::Environment => match self.launch_shown(call) {
+                Some(launch) => given(launch.changes.as_fd()),
+                None => Outcome::errno(libc::EPERM),
             },
         };
         self.deliver(call, waiting, outcome);
+    }
+
+    /// The launch, when the caller has its token.
+    fn launch_shown(&self, call: &Call) -> Option<&Launch> {
+        let launch = self.launch.as_deref()?;
+        let tracee = Tracee::of_thread(call.tid);
+        let shown = Token(tracee.read_array(call.args[4]).ok()?);
+        launch.token.is(&shown).then_some(launch)
     }
 
     /// Writes what there is to write and answers.
@@ -254,6 +267,14 @@ impl Core {
             text,
         });
         Outcome::errno(libc::EIO)
+    }
+}
+
+/// A descriptor of ours for the caller.
+fn given(fd: BorrowedFd<'_>) -> Outcome {
+    match fd.try_clone_to_owned() {
+        Ok(fd) => Outcome::from(Value::Fd { fd, cloexec: true }),
+        Err(error) => Outcome::errno(error.raw_os_error().unwrap_or(libc::EMFILE)),
     }
 }
 

@@ -15,11 +15,15 @@ use std::{
     time::Duration,
 };
 
+use mirrord_protocol::event::EventKind;
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::{
     answering::{Core, Long, Step},
-    call::Lead,
+    call::{Call, Lead},
     listener::{Listener, Received},
     shared::Orphan,
+    status::Status,
 };
 
 /// So many calls of one program tree may be in long work at a time; the lead then waits.
@@ -37,8 +41,24 @@ pub(crate) struct Crew {
     listener: Arc<Listener>,
     index: u32,
     closed: Box<dyn Fn() + Send + Sync>,
+    first: Mutex<Option<First>>,
     state: Mutex<State>,
     wanted: Condvar,
+}
+
+/// Who must make the first call behind a listener: the process that gave it. A listener is a
+/// descriptor like any other, and could be another program's.
+pub(crate) struct First {
+    process: i32,
+    refused: Box<dyn FnOnce() + Send>,
+}
+
+impl First {
+    /// `process` 0: whoever. Otherwise `refused` is called when it is another one.
+    pub fn new(process: i32, refused: impl FnOnce() + Send + 'static) -> Option<First> {
+        let refused = Box::new(refused);
+        (process != 0).then_some(First { process, refused })
+    }
 }
 
 #[derive(Default)]
@@ -55,6 +75,7 @@ impl Crew {
         core: Arc<Core>,
         listener: Arc<Listener>,
         index: u32,
+        first: Option<First>,
         closed: impl Fn() + Send + Sync + 'static,
     ) -> io::Result<Arc<Crew>> {
         let state = Mutex::new(State {
@@ -68,6 +89,7 @@ impl Crew {
             listener,
             index,
             closed,
+            first: Mutex::new(first),
             state,
             wanted,
         });
@@ -117,6 +139,10 @@ impl Crew {
                     self.close();
                     return None;
                 }
+                Received::Call(call) if self.is_strange(&call) => {
+                    self.close();
+                    return None;
+                }
                 Received::Call(call) => {
                     let Step::Long(mut long) = self.core.begin(&self.listener, call, place) else {
                         continue;
@@ -137,6 +163,41 @@ impl Crew {
                 }
             }
         }
+    }
+
+    /// Looks at the first caller. One that did not give its listener itself is stopped: nobody
+    /// serves it now, and each of its calls would fail.
+    fn is_strange(&self, call: &Call) -> bool {
+        let first = self
+            .first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(first) = first else {
+            return false;
+        };
+        let tgid = Status::read(call.tid).map_or(0, |status| status.tgid);
+        // 0: killed meanwhile, so there is nothing to be served either.
+        if tgid == first.process || tgid == 0 {
+            return false;
+        }
+        let text = format!(
+            "process {} handed over the system calls of process {tgid}, which did not ask for it; that one was stopped",
+            first.process
+        );
+        tracing::error!("{text}");
+        self.core.session.event(EventKind::Notice {
+            level: "error".into(),
+            text,
+        });
+        if let Some(pid) = Pid::from_raw(tgid)
+            && self.listener.is_valid(call.id)
+            && let Err(errno) = kill_process(pid, Signal::KILL)
+        {
+            tracing::error!(%errno, "could not stop process {tgid}");
+        }
+        (first.refused)();
+        true
     }
 
     /// Waits for the lead; false when this thread is not needed any more.

@@ -7,44 +7,39 @@
 //! that it may fork(2) at any time.
 
 use std::{
-    io::IoSliceMut,
-    mem::MaybeUninit,
     os::fd::{AsFd, OwnedFd},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use mirrord_filter::hand_over::ACCEPTED;
 use rustix::{
-    event::{PollFd, PollFlags, poll},
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
-    net::{
-        AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags,
-        SocketFlags, SocketType, accept_with, recvmsg, send, socketpair, sockopt,
-    },
+    net::{AddressFamily, SocketFlags, SocketType, socketpair},
     process::{Pid, Signal, WaitOptions, kill_process, waitpid},
 };
 
 use crate::{
     SupervisorConfig, SupervisorError, fork,
-    listener::Listener,
+    joining::{self, Joining, Progress},
     packets::{self, Packet},
     shared::Shared,
     shared_table::SharedTable,
-    tell, worker,
+    tell,
+    terms::Launch,
+    worker,
 };
 
 /// After this many deaths within this time the session is given up.
 const DEATHS: usize = 5;
 const WITHIN: Duration = Duration::from_secs(10);
 
-/// A client of the hand-over socket that says nothing is not waited for longer.
-const HAND_OVER: Duration = Duration::from_secs(1);
-
 /// What the keeper holds, and a worker inherits.
 pub(crate) struct Held {
     pub config: SupervisorConfig,
     pub shared: Shared,
     pub table: SharedTable,
+    pub launch: Option<Arc<Launch>>,
     pub generation: u16,
 }
 
@@ -56,22 +51,33 @@ struct Worker {
 /// Runs until a worker ends in peace.
 pub(crate) fn keep(mut held: Held) -> Result<(), SupervisorError> {
     let mut listeners: Vec<Option<OwnedFd>> = Vec::new();
+    let mut joining: Vec<Joining> = Vec::new();
     let mut deaths: Vec<Instant> = Vec::new();
     let mut worker = start(&held, &listeners)?;
     loop {
-        match wait(&held, &worker, &listeners)? {
-            News::HandOver => {
-                if let Some((client, listener)) = take_hand_over(&held) {
-                    let index = listeners.len() as u32;
-                    packets::send(
-                        &worker.socket,
-                        Packet::Listener(index),
-                        Some(listener.as_fd()),
-                    );
+        match wait(&held, &worker, &listeners, &joining)? {
+            News::Client => {
+                let client = Joining::accept(&held.config.hand_over, held.config.owner);
+                joining.extend(client);
+            }
+            News::Said(at) => {
+                let token = held.launch.as_ref().map(|launch| &launch.token);
+                let progress = joining.get_mut(at).map(|client| client.advance(token));
+                if let Some(Progress::Waits) | None = progress {
+                    continue;
+                }
+                let client = joining.swap_remove(at);
+                if let Some(Progress::Listener(listener)) = progress {
+                    let packet = Packet::Listener {
+                        index: listeners.len() as u32,
+                        of: client.pid,
+                    };
+                    packets::send(&worker.socket, packet, Some(listener.as_fd()));
                     listeners.push(Some(listener));
-                    let _ = send(&client, &[ACCEPTED], SendFlags::NOSIGNAL);
+                    client.accepted();
                 }
             }
+            News::TooSlow => joining.retain(|client| !client.time_left().is_zero()),
             News::Closed(index) => listeners[index] = None,
             News::WorkerGone => {
                 let status = waitpid(Some(worker.pid), WaitOptions::empty())
@@ -101,7 +107,13 @@ pub(crate) fn keep(mut held: Held) -> Result<(), SupervisorError> {
 }
 
 enum News {
-    HandOver,
+    /// Somebody wants to join.
+    Client,
+    /// A client took its next step, or left.
+    Said(usize),
+    /// A client takes too long.
+    TooSlow,
+    /// All that were behind this listener are gone, or it is not served.
     Closed(usize),
     WorkerGone,
 }
@@ -130,7 +142,10 @@ fn start(held: &Held, listeners: &[Option<OwnedFd>]) -> Result<Worker, Superviso
     let worker = Worker { pid, socket: ours };
     for (index, listener) in listeners.iter().enumerate() {
         if let Some(listener) = listener {
-            let packet = Packet::Listener(index as u32);
+            let packet = Packet::Listener {
+                index: index as u32,
+                of: 0,
+            };
             packets::send(&worker.socket, packet, Some(listener.as_fd()));
         }
     }
@@ -143,15 +158,21 @@ fn wait(
     held: &Held,
     worker: &Worker,
     listeners: &[Option<OwnedFd>],
+    joining: &[Joining],
 ) -> Result<News, SupervisorError> {
     let indices: Vec<usize> = (0..listeners.len())
         .filter(|i| listeners[*i].is_some())
         .collect();
     loop {
+        let accepts = match joining.len() < joining::MOST {
+            true => PollFlags::IN,
+            false => PollFlags::empty(),
+        };
         let mut fds = vec![
             PollFd::new(&worker.socket, PollFlags::IN),
-            PollFd::new(&held.config.hand_over, PollFlags::IN),
+            PollFd::new(&held.config.hand_over, accepts),
         ];
+        fds.extend(joining.iter().map(|one| PollFd::new(one, PollFlags::IN)));
         // Nothing is asked about listeners but whether all callers are gone.
         fds.extend(
             listeners
@@ -159,59 +180,43 @@ fn wait(
                 .flatten()
                 .map(|l| PollFd::new(l, PollFlags::empty())),
         );
-        match poll(&mut fds, None) {
+        let soonest = joining.iter().map(Joining::time_left).min();
+        let timeout = soonest.map(|left| Timespec {
+            tv_sec: left.as_secs() as i64,
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(0) => return Ok(News::TooSlow),
             Ok(_) => {}
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(SupervisorError::setup("wait for news")(errno)),
         }
-        let closed = fds[2..]
+        let (clients, closed) = fds[2..].split_at(joining.len());
+        let closed = closed
             .iter()
             .position(|fd| fd.revents().contains(PollFlags::HUP));
         if let Some(index) = closed.and_then(|at| indices.get(at)) {
             return Ok(News::Closed(*index));
         }
         if !fds[0].revents().is_empty() {
-            return Ok(News::WorkerGone);
+            return Ok(match packets::receive(&worker.socket) {
+                Some((Packet::Refused(index), _)) if listeners.len() > index as usize => {
+                    News::Closed(index as usize)
+                }
+                Some(_) => continue,
+                None => News::WorkerGone,
+            });
+        }
+        if let Some(at) = clients.iter().position(|fd| !fd.revents().is_empty()) {
+            return Ok(News::Said(at));
         }
         if fds[1].revents().contains(PollFlags::IN) {
-            return Ok(News::HandOver);
+            return Ok(News::Client);
         }
         if !fds[1].revents().is_empty() {
             return Err(SupervisorError::setup("accept hand-overs")(Errno::BADF));
         }
     }
-}
-
-/// Takes a listener from a client of the right user.
-fn take_hand_over(held: &Held) -> Option<(OwnedFd, OwnedFd)> {
-    let client = accept_with(&held.config.hand_over, SocketFlags::CLOEXEC).ok()?;
-    let peer = sockopt::socket_peercred(&client).ok()?;
-    if peer.uid.as_raw() != held.config.owner && !peer.uid.is_root() {
-        tracing::warn!(
-            uid = peer.uid.as_raw(),
-            "refused a hand-over from another user"
-        );
-        return None;
-    }
-    sockopt::set_socket_timeout(&client, sockopt::Timeout::Recv, Some(HAND_OVER)).ok()?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let mut byte = [0];
-    let mut parts = [IoSliceMut::new(&mut byte)];
-    recvmsg(&client, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC).ok()?;
-    let mut fd = None;
-    for message in ancillary.drain() {
-        if let RecvAncillaryMessage::ScmRights(fds) = message {
-            fd = fd.or(fds.last());
-        }
-    }
-    // Asking it something only a listener answers.
-    let copy = fd.as_ref()?.try_clone().ok()?;
-    if Listener::new(copy).is_none() {
-        tracing::warn!("refused a hand-over that was no seccomp listener");
-        return None;
-    }
-    Some((client, fd?))
 }
 
 /// No worker can be kept alive: better no program than one whose every call fails.

@@ -19,6 +19,7 @@ mod flights;
 mod fork;
 pub mod handler;
 mod identity;
+mod joining;
 mod keeper;
 pub mod launch;
 mod listener;
@@ -34,6 +35,7 @@ mod shared_table;
 mod signals;
 pub mod status;
 mod tell;
+pub mod terms;
 pub mod tracee;
 mod worker;
 
@@ -47,8 +49,9 @@ pub use error::SupervisorError;
 pub use launch::launch;
 pub use refuse::refuse_if_supervised;
 pub use tell::tell;
+pub use terms::LaunchTerms;
 
-use crate::{context::Context, handler::Handler, keeper::Held, shared::Shared};
+use crate::{context::Context, handler::Handler, keeper::Held, shared::Shared, terms::Launch};
 
 /// Makes the handlers of a worker, in the worker.
 pub type MakeHandlers = fn(&Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError>;
@@ -74,8 +77,16 @@ pub struct SupervisorConfig {
     pub hostname: Option<Vec<u8>>,
     /// File names of further programs that are left alone (`skip_processes`).
     pub skipped: Vec<String>,
+    /// On which terms programs may join that somebody else starts. `None`: whoever the owner's
+    /// launcher starts, with the environment that it gives.
+    pub launch: Option<LaunchTerms>,
     /// Who makes the plans: [`handlers`], unless in tests.
     pub handlers: MakeHandlers,
+}
+
+/// Whether we run under a supervisor of ours, as programs of a session do.
+pub fn is_supervised() -> bool {
+    mirrord_filter::control::is_supervised()
 }
 
 /// The handlers for paths and for sockets.
@@ -98,10 +109,15 @@ pub fn run(mut config: SupervisorConfig) -> Result<(), SupervisorError> {
     let table = shared_table::SharedTable::create(&rules, config.report_all)
         .map_err(SupervisorError::setup("share the rules"))?;
     let shared = Shared::new().map_err(SupervisorError::setup("map shared memory"))?;
+    let launch = config.launch.take().map(|terms| Launch::new(&terms));
+    let launch = launch
+        .transpose()
+        .map_err(SupervisorError::setup("share the environment's changes"))?;
     keeper::keep(Held {
         config,
         shared,
         table,
+        launch: launch.map(Arc::new),
         generation: 0,
     })
 }

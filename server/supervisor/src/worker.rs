@@ -17,7 +17,7 @@ use crate::{
     SupervisorError,
     answering::Core,
     context::Context,
-    crew::Crew,
+    crew::{Crew, First},
     ending,
     handler::Handler,
     keeper::Held,
@@ -59,8 +59,15 @@ pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
         rules: held.table.rules(),
     };
     let handlers = (config.handlers)(&context)?;
-    let core = Core::new(session.clone(), held.shared, held.table.clone(), handlers)
-        .map_err(SupervisorError::setup("watch processes"))?;
+    let launch = held.launch.clone();
+    let core = Core::new(
+        session.clone(),
+        held.shared,
+        held.table.clone(),
+        launch,
+        handlers,
+    )
+    .map_err(SupervisorError::setup("watch processes"))?;
     let core = Arc::new(core);
     if held.generation > 0 {
         let text = "the process that answers system calls died and was replaced; calls in work were begun again".into();
@@ -119,7 +126,7 @@ fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
     };
     while let Some((packet, fd)) = packets::receive(keeper.as_fd()) {
         match (packet, fd.and_then(Listener::new)) {
-            (Packet::Listener(index), Some(listener)) => {
+            (Packet::Listener { index, of }, Some(listener)) => {
                 core.session.listeners.fetch_add(1, Ordering::AcqRel);
                 let (session, crews_then) = (core.session.clone(), crews.clone());
                 let closed = move || {
@@ -128,13 +135,20 @@ fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
                         session.idle();
                     }
                 };
-                let crew = Crew::start(core.clone(), Arc::new(listener), index, closed)
+                let to_keeper = keeper
+                    .try_clone()
+                    .map_err(SupervisorError::setup("duplicate the keeper's socket"))?;
+                let refused = move || packets::send(&to_keeper, Packet::Refused(index), None);
+                let first = First::new(of, refused);
+                let crew = Crew::start(core.clone(), Arc::new(listener), index, first, closed)
                     .map_err(SupervisorError::setup("start a thread for calls"))?;
                 lock(&crews, index, Some(crew));
             }
-            (Packet::Listener(index), None) => {
+            (Packet::Listener { index, .. }, None) => {
                 tracing::error!(index, "the keeper gave a listener that is none");
             }
+            // Only we say that.
+            (Packet::Refused(_), _) => {}
             (Packet::AllGiven, _) => {
                 for orphan in orphans.drain(..) {
                     let crews = crews.lock().unwrap_or_else(PoisonError::into_inner);

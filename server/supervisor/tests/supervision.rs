@@ -8,6 +8,10 @@ mod bed;
 mod cases;
 #[path = "supervision/handlers.rs"]
 mod handlers;
+#[path = "supervision/join_cases.rs"]
+mod join_cases;
+#[path = "supervision/join_roles.rs"]
+mod join_roles;
 #[path = "supervision/layer_cases.rs"]
 mod layer_cases;
 #[path = "supervision/runner.rs"]
@@ -18,6 +22,13 @@ fn main() {
     match arguments.first().and_then(|role| role.to_str()) {
         Some("supervisor") => bed::supervise(),
         Some("launch") => bed::launch(&arguments[1..]),
-        filter => runner::run(filter, &[cases::ALL, layer_cases::ALL].concat()),
+        Some("join") => join_roles::join(&arguments[1..]),
+        Some("listen") => join_roles::listen(&arguments[1..]),
+        Some("forge") => join_roles::forge(&arguments[1..]),
+        Some("filtered") => join_roles::filtered(),
+        filter => runner::run(
+            filter,
+            &[cases::ALL, layer_cases::ALL, join_cases::ALL].concat(),
+        ),
     }
 }

@@ -200,3 +200,62 @@ fn bytes_that_are_not_text_pass_through() {
     assert_eq!(merged.variables[0].value, b"v\xfe");
     assert!(matches(b"N?", b"N\xff") && matches(b"N?", "Nä".as_bytes()));
 }
+
+proptest::proptest! {
+    /// What a program that somebody else started makes of its environment is what `merge` makes.
+    #[test]
+    fn changes_made_by_the_layer_give_the_merged_environment(
+        local in pairs_of("[A-Da-d]{1,2}"),
+        remote in pairs_of("[A-Da-d]{1,2}"),
+        file in pairs_of("[A-D]{1,2}"),
+        overridden in pairs_of("[A-D]{1,2}"),
+        mapped in pairs_of("[A-D]{1,2}"),
+        unset in proptest::collection::vec("[A-Da-d]{1,2}", 0..4),
+        exclude in proptest::collection::vec("[A-D*]{1,2}", 0..2),
+    ) {
+        let bytes = |pairs: &[(String, String)]| -> Vec<(Bytes, Bytes)> {
+            pairs.iter().map(|(n, v)| (n.as_bytes().into(), v.as_bytes().into())).collect()
+        };
+        let texts = |texts: &[(String, String)]| {
+            let all: Vec<_> = texts.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+            pairs(&all)
+        };
+        let list = |names: &[String]| many(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let config = EnvConfig {
+            overrides: Setting::default(texts(&overridden)),
+            mapping: Setting::default(texts(&mapped)),
+            unset: Setting::default(list(&unset)),
+            exclude: Setting::default(Some(list(&exclude))),
+            ..EnvConfig::default()
+        };
+        let more = [("bb", "more")];
+        let (local, remote) = (bytes(&local), bytes(&remote));
+        let merged = merge(&local, &remote, &file, &config, &more);
+        let Changes { set, unset } = changes(&remote, &file, &config, &more);
+
+        let mut block = Vec::new();
+        for name in &unset {
+            block.extend([b"-", name.as_bytes(), b"\0"].concat());
+        }
+        for variable in &set {
+            block.extend([b"=", &variable.name[..], b"=", &variable.value, b"\0"].concat());
+        }
+        let entry = |(name, value): &(Bytes, Bytes)| [name, &b"="[..], value].concat();
+        let own: Vec<_> = local.iter().map(entry).collect();
+        let mut applied = Vec::new();
+        mirrord_filter::environment::Changes::new(&block)
+            .apply(own.iter().map(Vec::as_slice), |entry| applied.push(entry.to_vec()));
+        let wanted: Vec<_> = merged
+            .variables
+            .into_iter()
+            .map(|variable| entry(&(variable.name, variable.value)))
+            .collect();
+        proptest::prop_assert_eq!(applied, wanted);
+    }
+}
+
+fn pairs_of(
+    names: &'static str,
+) -> impl proptest::strategy::Strategy<Value = Vec<(String, String)>> {
+    proptest::collection::vec((names, "[a-z=]{0,3}"), 0..6)
+}

@@ -82,6 +82,7 @@ pub fn supervise() {
         report_all: true,
         hostname: Some(b"the-pod".to_vec()),
         skipped: Vec::new(),
+        launch: None,
         handlers: |context| {
             Ok(vec![Arc::new(mirrord_supervisor::paths::Paths::new(
                 context,
@@ -97,5 +98,6 @@ pub fn supervise() {
 /// The launcher.
 pub fn launch(arguments: &[OsString]) -> ! {
     let environment: Vec<_> = std::env::vars_os().collect();
-    mirrord_supervisor::launch(Path::new(&arguments[0]), &arguments[1..], &environment)
+    let environment = mirrord_supervisor::launch::Environment::Given(environment);
+    mirrord_supervisor::launch(Path::new(&arguments[0]), &arguments[1..], environment)
 }

@@ -14,7 +14,7 @@ use std::{
 
 use mirrord_protocol::{codec, local::FromSupervisor};
 use mirrord_rules::{FsMode, FsSource, RuleSource};
-use mirrord_supervisor::SupervisorConfig;
+use mirrord_supervisor::{LaunchTerms, SupervisorConfig};
 use rustix::{
     io::{FdFlags, fcntl_setfd},
     net::{AddressFamily, RecvFlags, SocketAddrUnix, SocketFlags, SocketType},
@@ -29,6 +29,24 @@ pub struct Bed {
 }
 
 const FDS: &str = "TEST_FDS";
+const LAUNCHES: &str = "TEST_LAUNCHES";
+
+/// The token of launches, as text.
+pub const TOKEN_TEXT: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+
+/// The terms of launches, when the test has some.
+fn terms() -> Option<LaunchTerms> {
+    std::env::var_os(LAUNCHES)?;
+    let pair = |name: &str, value: &str| (name.into(), value.into());
+    let terms = LaunchTerms {
+        token: [0x5a; 32],
+        set: vec![pair("SHARED", "pod"), pair("POD_VALUE", "from the pod")],
+        unset: vec!["gone".into()],
+        layer: layer().into_os_string().into_encoded_bytes(),
+    };
+    assert_eq!(terms.token_text(), TOKEN_TEXT);
+    Some(terms)
+}
 
 /// The supervisor's role.
 pub fn supervise() {
@@ -49,6 +67,7 @@ pub fn supervise() {
         report_all: false,
         hostname: None,
         skipped: Vec::new(),
+        launch: terms(),
         handlers: crate::handlers::make,
     };
     if let Err(error) = mirrord_supervisor::run(config) {
@@ -60,7 +79,8 @@ pub fn supervise() {
 /// The launcher's role.
 pub fn launch(arguments: &[OsString]) -> ! {
     let environment: Vec<_> = std::env::vars_os().collect();
-    mirrord_supervisor::launch(Path::new(&arguments[0]), &arguments[1..], &environment)
+    let environment = mirrord_supervisor::launch::Environment::Given(environment);
+    mirrord_supervisor::launch(Path::new(&arguments[0]), &arguments[1..], environment)
 }
 
 impl Bed {
@@ -69,8 +89,22 @@ impl Bed {
         Bed::as_user(rustix::process::getuid().as_raw())
     }
 
+    /// Starts a supervisor for programs that others start.
+    pub fn for_launches() -> Bed {
+        Bed::for_launches_of(rustix::process::getuid().as_raw())
+    }
+
+    /// As [`Bed::for_launches`], as another user.
+    pub fn for_launches_of(uid: u32) -> Bed {
+        Bed::start(uid, true)
+    }
+
     /// Starts a supervisor as another user; only root can.
     pub fn as_user(uid: u32) -> Bed {
+        Bed::start(uid, false)
+    }
+
+    fn start(uid: u32, launches: bool) -> Bed {
         let dir = tempfile::tempdir().expect("a folder");
         let remote = dir.path().join("remote");
         std::fs::create_dir(&remote).expect("a folder");
@@ -101,6 +135,11 @@ impl Bed {
             .arg("supervisor")
             .env(FDS, numbers.join(","))
             .env("REMOTE", &remote);
+        if launches {
+            // Built now, by us: another user may not.
+            layer();
+            command.env(LAUNCHES, "1");
+        }
         if uid != rustix::process::getuid().as_raw() {
             command.uid(uid).gid(uid);
         }
@@ -161,6 +200,42 @@ impl Bed {
         if self.uid != rustix::process::getuid().as_raw() {
             command.uid(self.uid).gid(self.uid);
         }
+        command
+    }
+
+    /// The variables of a launch.
+    pub fn variables(&self) -> [(&'static str, String); 3] {
+        let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
+        [
+            ("LD_PRELOAD", text(layer())),
+            (
+                "MIRRORD_SUPERVISOR",
+                text(self.dir.path().join("supervisor.sock")),
+            ),
+            ("MIRRORD_LAUNCH_TOKEN", TOKEN_TEXT.to_owned()),
+        ]
+    }
+
+    /// A program that somebody else starts with the variables of a launch, and some of its own.
+    pub fn launched(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command.args(arguments).envs(self.variables());
+        command
+            .env("SHARED", "local")
+            .env("OWN", "kept")
+            .env("Gone", "1");
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// As [`Bed::launched`], with the launcher in front in place of the layer.
+    pub fn prefixed(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = self.launched(&std::env::current_exe().unwrap(), &["join"]);
+        command.arg(self.dir.path().join("supervisor.sock"));
+        command
+            .arg(program)
+            .args(arguments)
+            .env_remove("LD_PRELOAD");
         command
     }
 
@@ -255,12 +330,15 @@ fn rule_source() -> RuleSource {
 }
 
 /// The layer of this build, built when it is not there.
-fn layer() -> PathBuf {
+pub fn layer() -> PathBuf {
     static LAYER: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         // target/debug/deps/supervision-0123…
         let own = std::env::current_exe().unwrap();
         let target = own.ancestors().nth(3).unwrap();
+        if std::env::var_os(LAUNCHES).is_some() {
+            return target.join("debug/libmirrord_layer.so");
+        }
         let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
         let built = Command::new(cargo)
             .args([

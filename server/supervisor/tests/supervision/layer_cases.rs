@@ -176,7 +176,7 @@ fn layer_exchanges_the_addresses_of_messages() {
     assert_eq!(text, "question from 10.1.2.3\ncancelled\n");
 }
 
-fn compile_with_musl(bed: &Bed, name: &str) -> PathBuf {
+pub fn compile_with_musl(bed: &Bed, name: &str) -> PathBuf {
     let program = bed.dir.path().join(format!("{name}-musl"));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/programs/{name}.c"));
     let compiled = Command::new("musl-gcc")
@@ -195,21 +195,21 @@ fn compile_with_musl(bed: &Bed, name: &str) -> PathBuf {
 fn layer_without_a_session() {
     let bed = Bed::new();
     let program = bed.compile("waits", &[]);
-    let gone = |strict: &str| {
+    let gone = |word: &str| {
         let mut command = bed.layered(&program, &["/no/such/folder/one"]);
         command
             .env("MIRRORD_SUPERVISOR", "/no/such/socket")
-            .env("MIRRORD_STRICT", strict);
+            .env("MIRRORD_WITHOUT_SESSION", word);
         command.output().unwrap()
     };
-    let output = gone("0");
+    let output = gone("run");
     assert!(output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(
-        said.contains("could not reach the session") && said.lines().count() == 1,
+        said.contains("the session that it was started for is over") && said.lines().count() == 1,
         "{said}"
     );
-    assert_eq!(gone("1").status.code(), Some(1));
+    assert_eq!(gone("stop").status.code(), Some(126));
 }
 
 /// A local open of a FIFO blocks inside the pass-through page.
