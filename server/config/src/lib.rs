@@ -26,7 +26,10 @@ pub mod tree;
 pub mod unserved;
 
 pub use config::Config;
-pub use load::{Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in};
+pub use load::{
+    Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in, template_values,
+};
+pub use parse::{Format, parse_tree};
 pub use problem::{ConfigErrors, Problem, Severity};
 pub use rules::machine;
 

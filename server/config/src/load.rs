@@ -18,6 +18,7 @@ use crate::setting::{Origin, Setting};
 
 pub use file::discover;
 use file::read_file;
+pub use text::template_values;
 use text::{git_branch, read_text};
 
 /// What the command line says about the configuration.

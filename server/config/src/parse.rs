@@ -45,6 +45,11 @@ pub(crate) struct Parsed {
     pub(crate) loose: Option<Span>,
 }
 
+/// The values of a whole text with their places; `None` when it is not of its language.
+pub fn parse_tree(text: &str, format: Format) -> Option<Node> {
+    parse(text, format).ok().map(|parsed| parsed.node)
+}
+
 /// Parses a text.
 pub(crate) fn parse(text: &str, format: Format) -> Result<Parsed, Vec<SyntaxError>> {
     // A file with nothing in it is an empty configuration, also in JSON.

@@ -84,6 +84,23 @@ impl Rendered {
         Some((start..stop.max(start), made))
     }
 
+    /// Each `{{ … }}` of the author's text with what it came out as; once each, the first time.
+    pub(crate) fn expressions(&self) -> Vec<(Range<usize>, String)> {
+        let pieces = self.pieces.as_deref().unwrap_or(&[]);
+        let mut found: Vec<(Range<usize>, String)> = Vec::new();
+        for (index, piece) in pieces.iter().enumerate() {
+            let end = pieces
+                .get(index + 1)
+                .map_or(self.text.len(), |next| next.start);
+            let known = found.iter().any(|(source, _)| *source == piece.source);
+            if piece.expression && !known {
+                let value = self.text.get(piece.start..end).unwrap_or("");
+                found.push((piece.source.clone(), value.to_owned()));
+            }
+        }
+        found
+    }
+
     /// Whether positions can be led back to the author's text.
     pub(crate) fn is_traceable(&self) -> bool {
         self.pieces.is_some()

@@ -59,6 +59,26 @@ impl Node {
         }
     }
 
+    /// Whether two texts say the same, wherever in them it stands.
+    pub fn same_values(&self, other: &Node) -> bool {
+        match (&self.value, &other.value) {
+            (Value::List(left), Value::List(right)) => {
+                left.len() == right.len()
+                    && left
+                        .iter()
+                        .zip(right)
+                        .all(|(left, right)| left.same_values(right))
+            }
+            (Value::Map(left), Value::Map(right)) => {
+                left.len() == right.len()
+                    && left.iter().zip(right).all(|(left, right)| {
+                        left.key == right.key && left.value.same_values(&right.value)
+                    })
+            }
+            (left, right) => left == right,
+        }
+    }
+
     /// The value below a key of a map.
     pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {

@@ -29,6 +29,24 @@ const KUBERNETES: &[(&str, &str)] = &[
     ("label", "label"),
 ];
 
+/// What targets begin with, to be offered where one is written.
+pub const FORMS: &[&str] = &[
+    "targetless",
+    "process/",
+    "sandbox/",
+    "container/",
+    "pod/",
+    "deployment/",
+    "rollout/",
+    "job/",
+    "cronjob/",
+    "statefulset/",
+    "service/",
+    "replicaset/",
+    "daemonset/",
+    "label/",
+];
+
 /// A parsed target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {

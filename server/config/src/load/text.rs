@@ -76,6 +76,19 @@ pub(super) fn read_text(
     Ok(())
 }
 
+/// Each `{{ … }}` of a text with what it comes out as. Nothing, when the text cannot be rendered.
+pub fn template_values(
+    text: &str,
+    format: Format,
+    surroundings: &Surroundings<'_>,
+) -> Vec<(std::ops::Range<usize>, String)> {
+    if !template::is_template(text) {
+        return Vec::new();
+    }
+    let rendered = render(text, format, surroundings);
+    rendered.map_or_else(|_| Vec::new(), |rendered| rendered.expressions())
+}
+
 /// Renders with `git_branch` and `key`. The key itself may be a template of the others: it is
 /// taken from the text as it stands.
 fn render(

@@ -1,0 +1,294 @@
+//! What may be written at the cursor: the keys that are valid there and not there yet, the values
+//! of a key, and live values (targets, namespaces, containers, ports, variables).
+
+pub(crate) use written::is_plain_yaml;
+
+mod commas;
+mod values;
+mod written;
+
+use ls_types::{
+    CompletionItem, CompletionItemKind, CompletionItemTag, CompletionList, CompletionTextEdit,
+    Documentation, InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, Position, TextEdit,
+};
+use mirrord_config::Format;
+
+use crate::document::Document;
+use crate::keys::{Forms, Property, tables};
+use crate::live::Live;
+use crate::place::{Place, Role};
+use crate::syntax::{Quote, Span, line_start};
+
+/// What a client can take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Insertions with places to fill in.
+    pub snippets: bool,
+}
+
+impl Document {
+    /// What may be written at a position.
+    pub fn completion(
+        &self,
+        position: Position,
+        live: &dyn Live,
+        abilities: Abilities,
+    ) -> CompletionList {
+        let at = self.byte(position);
+        let mut items = Items {
+            document: self,
+            live,
+            abilities,
+            at,
+            items: Vec::new(),
+        };
+        if let Some(place) = Place::of(self.tree(), self.text(), self.format(), at) {
+            items.offer(&place);
+        }
+        CompletionList {
+            is_incomplete: !live.is_complete(),
+            items: items.items,
+        }
+    }
+}
+
+/// What is offered, while it is being collected.
+struct Items<'a> {
+    document: &'a Document,
+    live: &'a dyn Live,
+    abilities: Abilities,
+    /// The cursor.
+    at: usize,
+    items: Vec<CompletionItem>,
+}
+
+/// One offer, before it has its place in the text.
+struct Offer {
+    label: String,
+    detail: Option<String>,
+    documentation: Option<String>,
+    kind: CompletionItemKind,
+    deprecated: bool,
+    /// What is inserted, with `$1` and `${1|a,b|}` for places to fill in.
+    snippet: String,
+    /// The same as plain text, for clients without snippets.
+    plain: String,
+}
+
+impl Items<'_> {
+    fn offer(&mut self, place: &Place) {
+        match &place.role {
+            Role::Key { others, separated } => {
+                self.keys(place, others, *separated);
+                if place.path.is_empty() && place.span.is_empty() {
+                    self.headers(place);
+                }
+            }
+            Role::Header => self.header_names(place),
+            Role::Value { or_key } => {
+                self.values(place);
+                if *or_key {
+                    self.keys(place, &[], false);
+                }
+            }
+        }
+    }
+
+    fn keys(&mut self, place: &Place, others: &[String], separated: bool) {
+        let forms = Forms::at(&place.path);
+        let properties = forms.properties().into_iter();
+        for property in properties.filter(|property| !others.iter().any(|key| key == property.name))
+        {
+            let offer = self.key(&property, place, separated);
+            self.push(place, offer);
+        }
+        // Maps of the user's own names: those of variables are known.
+        if forms.properties().is_empty() {
+            for name in self.live_keys(place) {
+                if !others.contains(&name) {
+                    let offer = self.own_key(&name, place, separated);
+                    self.push(place, offer);
+                }
+            }
+        }
+    }
+
+    fn key(&self, property: &Property, place: &Place, separated: bool) -> Offer {
+        let forms = Forms::of(property.schema);
+        let key = written::key(property.name, self.document.format(), place);
+        let mut snippet = written::escape(&key);
+        let mut plain = key;
+        if !separated {
+            let indent = self.is_indented(place);
+            let value = written::value(
+                &forms,
+                property.default(),
+                self.document.format(),
+                place,
+                indent,
+            );
+            snippet.push_str(&value.snippet);
+            plain.push_str(&value.plain);
+        }
+        Offer {
+            label: property.name.to_owned(),
+            detail: Some(forms.describe()).filter(|detail| !detail.is_empty()),
+            documentation: property.doc().map(str::to_owned),
+            kind: CompletionItemKind::PROPERTY,
+            deprecated: property.is_deprecated(),
+            snippet,
+            plain,
+        }
+    }
+
+    fn own_key(&self, name: &str, place: &Place, separated: bool) -> Offer {
+        let key = written::key(name, self.document.format(), place);
+        let (mut snippet, mut plain) = (written::escape(&key), key);
+        if !separated {
+            let text = written::text_value(self.document.format());
+            snippet.push_str(&text.snippet);
+            plain.push_str(&text.plain);
+        }
+        Offer {
+            label: name.to_owned(),
+            detail: Some("variable of the target".to_owned()),
+            documentation: None,
+            kind: CompletionItemKind::VARIABLE,
+            deprecated: false,
+            snippet,
+            plain,
+        }
+    }
+
+    /// TOML's headers, on an empty line before the first.
+    fn headers(&mut self, place: &Place) {
+        if self.document.format() != Format::Toml || place.in_brackets {
+            return;
+        }
+        for path in tables() {
+            let header = format!("[{}]", path.join("."));
+            self.push(place, Offer::plain(header, CompletionItemKind::MODULE));
+        }
+    }
+
+    /// Names inside `[…]`.
+    fn header_names(&mut self, place: &Place) {
+        let above: Vec<String> = place
+            .path
+            .iter()
+            .map(|step| match step {
+                crate::syntax::Step::Key(key) => key.clone(),
+                crate::syntax::Step::Index(index) => index.to_string(),
+            })
+            .collect();
+        for path in tables() {
+            let below = path.strip_prefix(
+                above
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+            );
+            if let Some(rest) = below.filter(|rest| !rest.is_empty()) {
+                self.push(
+                    place,
+                    Offer::plain(rest.join("."), CompletionItemKind::MODULE),
+                );
+            }
+        }
+    }
+
+    /// Whether a map that goes on below this place is indented already by its line.
+    fn is_indented(&self, place: &Place) -> bool {
+        let text = self.document.text();
+        let start = line_start(text, place.span.start);
+        text[start..place.span.start].trim().is_empty()
+    }
+
+    fn push(&mut self, place: &Place, offer: Offer) {
+        let document = self.document;
+        let text = document.text();
+        let commas = commas::around(text, document.tree(), place, document.format());
+        let with_snippet =
+            self.abilities.snippets && offer.snippet != written::escape(&offer.plain);
+        let mut new_text = if with_snippet {
+            offer.snippet
+        } else {
+            offer.plain
+        };
+        new_text.push_str(commas.after);
+        let additional = commas.before.map(|at| TextEdit {
+            range: document.range(&(at..at)),
+            new_text: ",".to_owned(),
+        });
+        // The client compares with what stands in the range before the cursor, quotes included.
+        let typed = &text[place.span.start..self.at.clamp(place.span.start, place.span.end)];
+        let filter = match place.quote {
+            Quote::Double if typed.starts_with('"') => format!("\"{}\"", offer.label),
+            Quote::Single if typed.starts_with('\'') => format!("'{}'", offer.label),
+            _ => offer.label.clone(),
+        };
+        let documentation = offer.documentation.map(|value| {
+            Documentation::MarkupContent(MarkupContent {
+                kind: MarkupKind::Markdown,
+                value,
+            })
+        });
+        self.items.push(CompletionItem {
+            filter_text: (filter != offer.label).then_some(filter),
+            // Deprecated keys, and those that do nothing, come last.
+            sort_text: Some(format!(
+                "{}{:04}",
+                u8::from(offer.deprecated),
+                self.items.len()
+            )),
+            label: offer.label,
+            detail: offer.detail,
+            documentation,
+            kind: Some(offer.kind),
+            tags: offer
+                .deprecated
+                .then(|| vec![CompletionItemTag::DEPRECATED]),
+            insert_text_format: Some(if with_snippet {
+                InsertTextFormat::SNIPPET
+            } else {
+                InsertTextFormat::PLAIN_TEXT
+            }),
+            insert_text_mode: Some(InsertTextMode::ADJUST_INDENTATION),
+            text_edit: Some(CompletionTextEdit::Edit(TextEdit {
+                range: document.range(&self.replaced(place)),
+                new_text,
+            })),
+            additional_text_edits: additional.map(|edit| vec![edit]),
+            ..CompletionItem::default()
+        });
+    }
+
+    /// What an insertion replaces; a quote that nothing closes takes no more than was typed.
+    fn replaced(&self, place: &Place) -> Span {
+        let written = &self.document.text()[place.span.clone()];
+        let quoted = matches!(place.quote, Quote::Double | Quote::Single);
+        let closed = written.len() > 1 && written.ends_with(['"', '\'']);
+        if quoted && !closed && self.at > place.span.start {
+            return place.span.start..self.at;
+        }
+        place.span.clone()
+    }
+}
+
+impl Offer {
+    fn plain(text: String, kind: CompletionItemKind) -> Self {
+        Offer {
+            label: text.clone(),
+            detail: None,
+            documentation: None,
+            kind,
+            deprecated: false,
+            snippet: written::escape(&text),
+            plain: text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
