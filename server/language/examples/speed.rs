@@ -58,7 +58,7 @@ fn main() {
             document.completion(position, &NotLive, Abilities { snippets: true });
         });
         measure("hover", &|document, position| {
-            document.hover(position);
+            document.hover(position, &around);
         });
         measure("diagnostics", &|document, _| {
             let found = document.diagnostics(&around);

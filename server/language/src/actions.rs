@@ -9,14 +9,15 @@ use ls_types::{
     DocumentChangeOperation, DocumentChanges, OneOf, OptionalVersionedTextDocumentIdentifier,
     Range, ResourceOp, TextDocumentEdit, TextEdit, Uri, WorkspaceEdit,
 };
-use mirrord_config::Format;
+use mirrord_config::{Format, Surroundings};
 
 use crate::document::Document;
 
 impl Document {
-    /// What can be done about a part of the text. `diagnostics`: those of the client's request.
-    pub fn code_actions(&self, range: Range, diagnostics: &[Diagnostic]) -> Vec<CodeAction> {
-        let mut actions = self.moves(&self.span(range), diagnostics);
+    /// What can be done about a part of the text.
+    pub fn code_actions(&self, range: Range, surroundings: &Surroundings<'_>) -> Vec<CodeAction> {
+        let diagnostics = self.diagnostics(surroundings);
+        let mut actions = self.moves(&self.span(range), &diagnostics);
         for (format, name) in [
             (Format::Json, "JSON"),
             (Format::Yaml, "YAML"),

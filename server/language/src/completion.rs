@@ -4,6 +4,7 @@
 pub(crate) use written::is_plain_yaml;
 
 mod commas;
+mod templates;
 mod values;
 mod written;
 
@@ -12,6 +13,8 @@ use ls_types::{
     Documentation, InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, Position, TextEdit,
 };
 use mirrord_config::Format;
+
+use commas::Commas;
 
 use crate::document::Document;
 use crate::keys::{Forms, Property, tables};
@@ -40,9 +43,13 @@ impl Document {
             live,
             abilities,
             at,
+            commas: Commas::default(),
             items: Vec::new(),
         };
-        if let Some(place) = Place::of(self.tree(), self.text(), self.format(), at) {
+        let in_template = items.offer_in_template();
+        let place = Place::of(self.tree(), self.text(), self.format(), at);
+        if let Some(place) = place.filter(|_| !in_template) {
+            items.commas = commas::around(self.text(), self.tree(), &place, self.format());
             items.offer(&place);
         }
         CompletionList {
@@ -59,6 +66,8 @@ struct Items<'a> {
     abilities: Abilities,
     /// The cursor.
     at: usize,
+    /// What an insertion needs around itself.
+    commas: Commas,
     items: Vec<CompletionItem>,
 }
 
@@ -208,7 +217,6 @@ impl Items<'_> {
     fn push(&mut self, place: &Place, offer: Offer) {
         let document = self.document;
         let text = document.text();
-        let commas = commas::around(text, document.tree(), place, document.format());
         let with_snippet =
             self.abilities.snippets && offer.snippet != written::escape(&offer.plain);
         let mut new_text = if with_snippet {
@@ -216,8 +224,8 @@ impl Items<'_> {
         } else {
             offer.plain
         };
-        new_text.push_str(commas.after);
-        let additional = commas.before.map(|at| TextEdit {
+        new_text.push_str(self.commas.after);
+        let additional = self.commas.before.map(|at| TextEdit {
             range: document.range(&(at..at)),
             new_text: ",".to_owned(),
         });

@@ -45,13 +45,20 @@ impl Document {
         };
         Diagnostic {
             range: here.map_or_else(Range::default, |place| self.range(&place.span)),
-            severity: Some(match problem.severity {
-                Severity::Error => DiagnosticSeverity::ERROR,
-                Severity::Warning => DiagnosticSeverity::WARNING,
-            }),
+            severity: Some(severity(problem.severity)),
             source: Some(SOURCE.to_owned()),
             message,
             ..Diagnostic::default()
         }
+    }
+}
+
+fn severity(severity: Severity) -> DiagnosticSeverity {
+    if severity == Severity::Error {
+        DiagnosticSeverity::ERROR
+    } else if severity == Severity::Warning {
+        DiagnosticSeverity::WARNING
+    } else {
+        DiagnosticSeverity::INFORMATION
     }
 }

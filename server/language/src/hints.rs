@@ -5,7 +5,7 @@ use mirrord_config::{Surroundings, template_values};
 
 use crate::document::Document;
 use crate::live::Live;
-use crate::syntax::NodeKind;
+use crate::syntax::{NodeKind, Span};
 
 /// Longer values are cut: a hint is a glance.
 const LONGEST: usize = 40;
@@ -20,14 +20,8 @@ impl Document {
     ) -> Vec<InlayHint> {
         let shown = self.span(range);
         let mut hints = Vec::new();
-        for (span, value) in template_values(self.text(), self.format(), surroundings) {
-            let source = &self.text()[span.clone()];
-            let value = if names_a_secret(source) {
-                "•••".to_owned()
-            } else {
-                cut(&value)
-            };
-            hints.push((span.end, format!("= {value}")));
+        for (span, value) in self.template_values(surroundings) {
+            hints.push((span.end, format!("= {}", cut(&value))));
         }
         hints.extend(self.target_hint(live));
         hints.retain(|(at, _)| shown.start <= *at && *at <= shown.end);
@@ -43,6 +37,23 @@ impl Document {
             data: None,
         };
         hints.into_iter().map(hint).collect()
+    }
+
+    /// What templates come out as, but for values that are nobody's business.
+    pub(crate) fn template_values(&self, surroundings: &Surroundings<'_>) -> Vec<(Span, String)> {
+        let values = template_values(self.text(), self.format(), surroundings).into_iter();
+        let shown = |(span, value): (Span, String)| {
+            let secret = names_a_secret(&self.text()[span.clone()]);
+            (
+                span,
+                if secret {
+                    "•••".to_owned()
+                } else {
+                    value
+                },
+            )
+        };
+        values.map(shown).collect()
     }
 
     /// How many pods the target has, or whatever is known about it.

@@ -2,7 +2,7 @@
 //! holds now and why.
 
 use ls_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
-use mirrord_config::schema;
+use mirrord_config::{Surroundings, schema};
 
 use crate::document::Document;
 use crate::keys::{self, Forms};
@@ -11,7 +11,7 @@ use crate::syntax::Step;
 
 impl Document {
     /// What stands at a position.
-    pub fn hover(&self, position: Position) -> Option<Hover> {
+    pub fn hover(&self, position: Position, surroundings: &Surroundings<'_>) -> Option<Hover> {
         let at = self.byte(position);
         let place = Place::of(self.tree(), self.text(), self.format(), at)?;
         if place.span.is_empty() {
@@ -38,6 +38,12 @@ impl Document {
         }
         if !own.is_empty() && Forms::at(&path).properties().is_empty() {
             text.push_str(&format!("\n\n`{}` is a name of your own.", own.join(".")));
+        }
+        for (template, value) in self.template_values(surroundings) {
+            if place.span.start <= template.start && template.end <= place.span.end {
+                let source = &self.text()[template];
+                text.push_str(&format!("\n\n`{source}` is `{value}`"));
+            }
         }
         Some(Hover {
             contents: HoverContents::Markup(MarkupContent {

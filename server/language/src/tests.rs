@@ -71,7 +71,10 @@ fn a_hover_says_what_a_key_means() {
     let hover = |format, marked: &str| {
         let at = marked.find('¦').unwrap();
         let document = open(format, &marked.replacen('¦', "", 1));
-        match document.hover(document.position(at))?.contents {
+        match document
+            .hover(document.position(at), &surroundings(&[]))?
+            .contents
+        {
             HoverContents::Markup(markup) => Some(markup.value),
             other => panic!("{other:?}"),
         }
@@ -94,6 +97,8 @@ fn a_hover_says_what_a_key_means() {
         own.starts_with("**feature.env.override**") && own.contains("`MY` is"),
         "{own}"
     );
+    let branch = hover(Yaml, "key: \"¦{{ git_branch }}-x\"\n").unwrap();
+    assert!(branch.ends_with("`{{ git_branch }}` is `main`"), "{branch}");
     let table = hover(Toml, "[feature.f¦s]\n").unwrap();
     assert!(table.starts_with("**feature.fs**"), "{table}");
     assert_eq!(hover(Json, "{\"fea¦tur\": 1}"), None);

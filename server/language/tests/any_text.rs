@@ -26,12 +26,12 @@ fn ask(document: &Document, position: Position) {
         git_branch: &|| None,
     };
     let whole = document.range(&(0..document.text().len()));
-    let diagnostics = document.diagnostics(&around);
+    document.diagnostics(&around);
     for snippets in [true, false] {
         document.completion(position, &NotLive, Abilities { snippets });
     }
-    document.hover(position);
-    document.code_actions(whole, &diagnostics);
+    document.hover(position, &around);
+    document.code_actions(whole, &around);
     document.code_lenses();
     document.inlay_hints(whole, &NotLive, &around);
     document.symbols();

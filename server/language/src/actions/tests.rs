@@ -1,8 +1,11 @@
 //! What can be done about a text, and the text once it was done.
 
+use std::collections::HashMap;
+
 use expect_test::{Expect, expect};
 use ls_types::{CodeAction, DocumentChangeOperation, DocumentChanges, Range, ResourceOp};
 use mirrord_config::Format::{self, Json, Toml, Yaml};
+use mirrord_config::Surroundings;
 
 use crate::{Document, Encoding};
 
@@ -19,7 +22,11 @@ fn open(format: Format, text: &str) -> Document {
 
 fn actions(document: &Document, at: usize) -> Vec<CodeAction> {
     let position = document.position(at);
-    document.code_actions(Range::new(position, position), &[])
+    let around = Surroundings {
+        env: HashMap::new(),
+        git_branch: &|| None,
+    };
+    document.code_actions(Range::new(position, position), &around)
 }
 
 /// The text after the action with this title.

@@ -6,6 +6,7 @@ use crate::place::{Place, Role};
 use crate::syntax::Tree;
 
 /// What is missing.
+#[derive(Debug, Default)]
 pub(super) struct Commas {
     /// A place before, where one has to be added.
     pub(super) before: Option<usize>,

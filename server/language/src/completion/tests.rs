@@ -109,6 +109,21 @@ fn the_values_of_a_key_are_offered() {
 }
 
 #[test]
+fn templates_have_names_of_their_own() {
+    let names = "git_branch key get_env";
+    assert_eq!(labels(Json, "{\"key\": \"{{ gi¦ }}\"}", &NotLive), names);
+    assert_eq!(labels(Yaml, "key: \"x-{{¦", &NotLive), names);
+    assert_ne!(labels(Json, "{\"key\": \"{{ key }}\", ¦}", &NotLive), names);
+    taken(
+        Yaml,
+        "key: \"{{ g¦ }}\"",
+        "get_env",
+        true,
+        expect![[r#"key: "{{ get_env(name='$1') }}""#]],
+    );
+}
+
+#[test]
 fn live_values_are_offered_where_they_belong() {
     let offered = |format, text| labels(format, text, &Cluster);
     assert!(offered(Json, "{\"target\": \"¦\"}").starts_with("pod/api-default targetless"));
@@ -239,9 +254,15 @@ fn yaml_gets_its_lines_and_spaces() {
     "#]],
     );
     let flow = "feature:\n  network: {in¦}";
-    taken(Yaml, flow, "incoming", false, expect![[r#"
+    taken(
+        Yaml,
+        flow,
+        "incoming",
+        false,
+        expect![[r#"
         feature:
-          network: {incoming: {}}"#]]);
+          network: {incoming: {}}"#]],
+    );
     taken(
         Yaml,
         "feature:\n  fs:\n    ¦",
