@@ -45,11 +45,11 @@ pub enum EventKind {
         /// Why, in words.
         reason: String,
     },
-    /// A process joined or left the session.
+    /// A process joined or left the session. None of these is ever dropped.
     Process {
         /// Its pid on this machine.
         pid: i32,
-        /// `started` or `ended`.
+        /// `started`, again when it executed another program, or `ended`.
         state: String,
         /// Executable, when known.
         exe: Option<String>,

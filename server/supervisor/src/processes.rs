@@ -3,6 +3,10 @@
 //! Thread ids are used again by the kernel, and nobody tells us when a thread ends; so what is
 //! known of one holds for a second (no machine goes through all ids faster) and is then read
 //! anew. Processes are watched by pidfd.
+//!
+//! The session is told of each process that made a listed call (every program does when it is
+//! loaded): that it is there, again when it executed another program, and that it ended. A child
+//! that was forked and never called is not told of; that nobody is left is known by the listeners.
 
 use std::{
     collections::HashMap,
@@ -14,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mirrord_protocol::event::EventKind;
+use mirrord_protocol::{event::EventKind, local::FromSupervisor};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, epoll, poll},
     io::Errno,
@@ -31,6 +35,8 @@ pub(crate) struct Process {
     pub tgid: i32,
     pub pidfd: Arc<OwnedFd>,
     exe: AtomicU8,
+    /// The executable that the session was told of last.
+    told: Mutex<Option<String>>,
 }
 
 /// What is known of a process's executable.
@@ -94,7 +100,11 @@ impl Processes {
                 let replaced = std::mem::take(&mut thread.replacing);
                 let process = thread.process.clone();
                 drop(tables);
-                return Ok(found(process, tid, replaced));
+                let found = found(process, tid, replaced);
+                if replaced {
+                    self.tell(&found.process, tid);
+                }
+                return Ok(found);
             }
         }
         let tgid = Status::read(tid)?.tgid;
@@ -109,8 +119,8 @@ impl Processes {
         drop(tables);
         let replaced = before.is_some_and(|before| before.replacing);
         let found = found(process, tid, replaced);
-        if new {
-            self.started(&found, tid);
+        if new || replaced {
+            self.tell(&found.process, tid);
         }
         Ok(found)
     }
@@ -152,6 +162,30 @@ impl Processes {
         tgids
     }
 
+    /// Forgets those that ended; returns their ids.
+    pub fn take_ends(&self) -> Vec<i32> {
+        let ended: Vec<i32> = self
+            .all()
+            .iter()
+            .filter(|process| !process.lives())
+            .map(|process| process.tgid)
+            .collect();
+        for tgid in &ended {
+            self.forget(*tgid);
+        }
+        ended
+    }
+
+    /// Watches what a dead worker watched. Those that ended meanwhile are told of.
+    pub fn take_up(&self) {
+        for tgid in self.shared.processes() {
+            if self.process(tgid).is_err() {
+                self.shared.process_ended(tgid);
+                self.tell_end(tgid);
+            }
+        }
+    }
+
     /// Pidfds of all that live.
     pub fn all(&self) -> Vec<Arc<Process>> {
         self.lock().processes.values().cloned().collect()
@@ -171,6 +205,7 @@ impl Processes {
             tgid,
             pidfd,
             exe: AtomicU8::new(UNKNOWN),
+            told: Mutex::default(),
         });
         let mut tables = self.lock();
         if let Some(other) = tables.processes.get(&tgid) {
@@ -184,13 +219,34 @@ impl Processes {
         Ok((process, true))
     }
 
-    fn started(&self, found: &Found, tid: i32) {
+    /// Tells the session which program a process is, when it does not know.
+    fn tell(&self, process: &Arc<Process>, tid: i32) {
         let exe = rustix::fs::readlink(format!("/proc/{tid}/exe"), Vec::new()).ok();
-        self.session.event(EventKind::Process {
-            pid: found.process.tgid,
-            state: "started".into(),
-            exe: exe.map(|exe| exe.to_string_lossy().into_owned()),
-        });
+        let exe = exe.map(|exe| exe.to_string_lossy().into_owned());
+        let mut told = process.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if exe.is_some() && *told == exe {
+            return;
+        }
+        told.clone_from(&exe);
+        drop(told);
+        // With the tables held: its end is not told before its start.
+        let tables = self.lock();
+        let lives = tables.processes.get(&process.tgid);
+        if lives.is_some_and(|known| Arc::ptr_eq(known, process)) {
+            self.session.tell(FromSupervisor::Event(EventKind::Process {
+                pid: process.tgid,
+                state: "started".into(),
+                exe,
+            }));
+        }
+    }
+
+    fn tell_end(&self, tgid: i32) {
+        self.session.tell(FromSupervisor::Event(EventKind::Process {
+            pid: tgid,
+            state: "ended".into(),
+            exe: None,
+        }));
     }
 
     fn forget(&self, tgid: i32) {
@@ -201,17 +257,12 @@ impl Processes {
         tables
             .threads
             .retain(|_, thread| !Arc::ptr_eq(&thread.process, &process));
+        self.tell_end(tgid);
         drop(tables);
         if let Err(errno) = epoll::delete(&self.ends, &process.pidfd) {
             tracing::error!(%errno, tgid, "could not stop watching a process");
         }
         self.shared.process_ended(tgid);
-        let state = "ended".into();
-        self.session.event(EventKind::Process {
-            pid: tgid,
-            state,
-            exe: None,
-        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {

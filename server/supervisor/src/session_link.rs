@@ -42,7 +42,9 @@ const LEFT_TO_READERS: Duration = Duration::from_millis(1);
 
 /// The link; shared by all threads of a worker.
 pub struct SessionLink {
+    me: Weak<SessionLink>,
     socket: OwnedFd,
+    news: Mutex<News>,
     next_ticket: AtomicU64,
     events: AtomicBool,
     dropped: AtomicU64,
@@ -55,6 +57,14 @@ pub struct SessionLink {
     end: Mutex<Option<SessionEnd>>,
     /// Listeners with callers, see [`FromSupervisor::Idle`].
     pub(crate) listeners: AtomicUsize,
+}
+
+/// What must not be lost and waits for room in the socket.
+#[derive(Default)]
+struct News {
+    waiting: VecDeque<FromSupervisor>,
+    /// A thread sends what waits.
+    being_sent: bool,
 }
 
 struct Mailbox {
@@ -83,8 +93,10 @@ pub enum NoAnswer {
 impl SessionLink {
     /// Takes the socket over. `generation` keeps the tickets of a replaced worker apart.
     pub fn new(socket: OwnedFd, generation: u16, events: bool) -> Arc<SessionLink> {
-        Arc::new(SessionLink {
+        Arc::new_cyclic(|me| SessionLink {
+            me: me.clone(),
             socket,
+            news: Mutex::default(),
             next_ticket: AtomicU64::new((u64::from(generation) << 48) | 1),
             events: AtomicBool::new(events),
             dropped: AtomicU64::new(0),
@@ -145,11 +157,46 @@ impl SessionLink {
         }
     }
 
+    /// Tells something that the session must hear, in the order of these calls. Never waits: where
+    /// the session reads too slowly, a thread of its own does.
+    pub(crate) fn tell(&self, message: FromSupervisor) {
+        let mut news = lock(&self.news);
+        if news.being_sent {
+            news.waiting.push_back(message);
+            return;
+        }
+        if self.try_send(&message) {
+            return;
+        }
+        news.waiting.push_back(message);
+        let Some(link) = self.me.upgrade() else {
+            return;
+        };
+        let builder = thread::Builder::new().name("news".into());
+        match builder.spawn(move || link.send_news()) {
+            Ok(_) => news.being_sent = true,
+            // With the next one.
+            Err(error) => tracing::error!(%error, "could not start a thread for news"),
+        }
+    }
+
+    fn send_news(&self) {
+        loop {
+            let mut news = lock(&self.news);
+            let Some(message) = news.waiting.pop_front() else {
+                news.being_sent = false;
+                return;
+            };
+            drop(news);
+            if let Err(error) = self.send(&message) {
+                tracing::debug!(%error, "the session is gone before it heard all");
+            }
+        }
+    }
+
     /// Tells that nothing is supervised any more.
     pub(crate) fn idle(&self) {
-        if let Err(error) = self.send(&FromSupervisor::Idle) {
-            tracing::debug!(%error, "the session is gone before its last program");
-        }
+        self.tell(FromSupervisor::Idle);
     }
 
     fn try_send(&self, message: &FromSupervisor) -> bool {

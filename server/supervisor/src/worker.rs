@@ -70,6 +70,7 @@ pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
     .map_err(SupervisorError::setup("watch processes"))?;
     let core = Arc::new(core);
     if held.generation > 0 {
+        core.processes.take_up();
         let text = "the process that answers system calls died and was replaced; calls in work were begun again".into();
         session.event(EventKind::Notice {
             level: "error".into(),
@@ -129,8 +130,13 @@ fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
             (Packet::Listener { index, of }, Some(listener)) => {
                 core.session.listeners.fetch_add(1, Ordering::AcqRel);
                 let (session, crews_then) = (core.session.clone(), crews.clone());
+                let core_then = core.clone();
                 let closed = move || {
                     drop(lock(&crews_then, index, None));
+                    // Before it is said that nobody is left.
+                    for tgid in core_then.processes.take_ends() {
+                        core_then.process_ended(tgid);
+                    }
                     if session.listeners.fetch_sub(1, Ordering::AcqRel) == 1 {
                         session.idle();
                     }

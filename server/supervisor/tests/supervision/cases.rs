@@ -79,6 +79,10 @@ pub const ALL: &[Case] = &[
         the_session_learns_of_processes,
     ),
     (
+        "no_process_is_forgotten_when_the_session_is_slow",
+        no_process_is_forgotten_when_the_session_is_slow,
+    ),
+    (
         "programs_do_not_outlive_the_session",
         programs_do_not_outlive_the_session,
     ),
@@ -325,22 +329,63 @@ fn a_handler_that_panics() {
 fn the_session_learns_of_processes() {
     let bed = Bed::new();
     let program = bed.compile("waits", &[]);
-    bed.run(&program, &["/remote/quick/one"]);
-    let (mut started, mut ended) = (0, 0);
+    // The shell starts one program and becomes the other.
+    let script = format!(
+        "{0} /remote/quick/one; exec {0} /remote/quick/two",
+        program.display()
+    );
+    bed.run("/bin/sh".as_ref(), &["-c", &script]);
+    let (mut told, mut alive) = (Vec::new(), Vec::new());
     loop {
         match bed.message() {
-            FromSupervisor::Event(EventKind::Process { state, .. }) => match state.as_str() {
-                "started" => started += 1,
-                _ => ended += 1,
-            },
-            FromSupervisor::Idle if (started, ended) == (1, 1) => break,
-            FromSupervisor::Idle => {}
+            FromSupervisor::Event(EventKind::Process { pid, state, exe }) => {
+                match (state.as_str(), alive.contains(&pid)) {
+                    ("started", false) => alive.push(pid),
+                    ("started", true) => {}
+                    ("ended", true) => alive.retain(|one| *one != pid),
+                    other => panic!("{other:?}"),
+                }
+                told.extend(exe.map(|exe| exe.rsplit('/').next().unwrap().to_owned()));
+            }
+            FromSupervisor::Idle => break,
             other => panic!("{other:?}"),
         }
-        if (started, ended) == (1, 1) {
-            break;
+    }
+    assert!(alive.is_empty(), "before it is idle, all ends are told");
+    let launcher = std::env::current_exe().unwrap();
+    let shell = std::fs::canonicalize("/bin/sh").unwrap();
+    let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    let (launcher, shell) = (name(&launcher), name(&shell));
+    // A child is seen before it executes its own program, or after.
+    let of_child = [launcher.as_str(), &shell, &shell, "waits", "waits"];
+    let told: Vec<_> = told.iter().map(String::as_str).collect();
+    assert!(
+        told == of_child || told == [&launcher, &shell, "waits", "waits"],
+        "{told:?}"
+    );
+}
+
+/// A session that reads nothing for a while still hears of every process.
+fn no_process_is_forgotten_when_the_session_is_slow() {
+    let bed = Bed::new();
+    let script = "i=0; while [ $i -lt 400 ]; do /bin/true; i=$((i+1)); done";
+    bed.run("/bin/sh".as_ref(), &["-c", script]);
+    let (mut alive, mut all) = (std::collections::HashSet::new(), 0);
+    loop {
+        match bed.message() {
+            FromSupervisor::Event(EventKind::Process { pid, state, .. }) => {
+                match state.as_str() {
+                    "started" => all += usize::from(alive.insert(pid)),
+                    _ => assert!(alive.remove(&pid), "{pid} ended before it started"),
+                };
+            }
+            FromSupervisor::Idle => break,
+            FromSupervisor::EventsDropped(_) => {}
+            other => panic!("{other:?}"),
         }
     }
+    assert!(alive.is_empty(), "{alive:?}");
+    assert_eq!(all, 401);
 }
 
 fn programs_do_not_outlive_the_session() {
