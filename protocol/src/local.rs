@@ -74,6 +74,15 @@ pub enum FromSupervisor {
         /// Address it was really bound to on this machine.
         bound: SocketAddr,
     },
+    /// A name that a filter speaks of; answered by [`ToSupervisor::Resolved`].
+    Resolve {
+        /// Matches the answer.
+        ticket: Ticket,
+        /// The name.
+        name: String,
+        /// By this machine's resolver too, not by the pod's only.
+        here_too: bool,
+    },
     /// Something to tell the user; bounded, so some may be missing.
     Event(#[serde(with = "as_json")] EventKind),
     /// Events that were thrown away since the last one.
@@ -133,6 +142,13 @@ pub enum ToSupervisor {
         ticket: Ticket,
         /// `Ok`: how, for the event; `Err`: why not. The program's `listen` succeeds either way.
         result: Result<String, String>,
+    },
+    /// What a name resolves to.
+    Resolved {
+        /// Which question.
+        ticket: Ticket,
+        /// The addresses; or what is wrong, for the user.
+        result: Result<Vec<std::net::IpAddr>, String>,
     },
     /// The program ended. Answered by [`FromSupervisor::Idle`] when nothing is supervised, which a
     /// program that ended before it was supervised would else never bring about.

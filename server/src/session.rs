@@ -9,6 +9,7 @@ mod agent_link;
 mod channel;
 mod fatal;
 mod listeners;
+mod names;
 mod parts;
 mod program;
 pub mod role_process;
@@ -171,6 +172,14 @@ impl Parts {
                 bound,
             } => {
                 self.listeners.listen(ticket, pid, asked, bound);
+            }
+            FromSupervisor::Resolve {
+                ticket,
+                name,
+                here_too,
+            } => {
+                let (agent, answer_tx) = (self.agent.clone(), self.answer_tx.clone());
+                tokio::spawn(names::resolve(agent, answer_tx, ticket, name, here_too));
             }
             FromSupervisor::Idle => self.program.others_ended(),
             other => tracing::warn!("nobody handles {other:?}"),

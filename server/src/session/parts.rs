@@ -37,6 +37,7 @@ pub struct Parts {
     pub program: Program,
     pub outgoing: OutgoingRelays,
     pub listeners: Listeners,
+    pub answer_tx: mpsc::UnboundedSender<ToSupervisor>,
     pub answer_rx: mpsc::UnboundedReceiver<ToSupervisor>,
     pub event_rx: mpsc::UnboundedReceiver<EventKind>,
     pub streams_tx: watch::Sender<Option<Streams>>,

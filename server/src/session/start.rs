@@ -116,7 +116,7 @@ pub async fn start(options: Options) -> Result<Parts> {
     let (streams_tx, streams_rx) = watch::channel(Some(streams));
     let outgoing = OutgoingRelays::new(streams_rx, peers.clone(), answer_tx.clone())
         .context("could not make the loopback sockets of outgoing connections")?;
-    let listeners = Listeners::new(agent.clone(), rules, peers, answer_tx, event_tx);
+    let listeners = Listeners::new(agent.clone(), rules, peers, answer_tx.clone(), event_tx);
     tokio::spawn(take_clients(incoming_streams, listeners.relays()));
 
     let environment = environment(&config, &facts)?;
@@ -136,6 +136,7 @@ pub async fn start(options: Options) -> Result<Parts> {
         program,
         outgoing,
         listeners,
+        answer_tx,
         answer_rx,
         event_rx,
         streams_tx,

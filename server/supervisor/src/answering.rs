@@ -297,6 +297,13 @@ fn reply(listener: &Listener, id: u64, value: &Value) -> Result<(), Errno> {
         Value::Number(number) => listener.reply(id, Reply::Number(*number)),
         Value::Errno(errno) => listener.reply(id, Reply::Errno(*errno)),
         Value::Continue => listener.reply(id, Reply::Continue),
+        Value::Replace { fd, at, cloexec } => {
+            match listener.replace_fd(id, fd.as_fd(), *at, *cloexec) {
+                Ok(()) => listener.reply(id, Reply::Number(0)),
+                Err(Errno::NOENT) => Err(Errno::NOENT),
+                Err(errno) => listener.reply(id, Reply::Errno(errno.raw_os_error())),
+            }
+        }
         Value::Fd { fd, cloexec } => match listener.reply_fd(id, fd.as_fd(), *cloexec) {
             // The caller's own limit (EMFILE) is its own error.
             Err(errno) if errno != Errno::NOENT => {

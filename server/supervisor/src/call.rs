@@ -130,6 +130,16 @@ pub enum Value {
         /// `O_CLOEXEC` in the caller.
         cloexec: bool,
     },
+    /// A descriptor to put in the place of one of the caller's; the call returns zero. Other
+    /// descriptors of what stood there keep it.
+    Replace {
+        /// Our descriptor; closed here afterwards.
+        fd: OwnedFd,
+        /// The caller's number.
+        at: i32,
+        /// `O_CLOEXEC` in the caller.
+        cloexec: bool,
+    },
     /// Let the kernel do the call after all (decided late).
     Continue,
 }

@@ -41,6 +41,7 @@ pub(crate) enum Reply {
 // linux/seccomp.h
 const SYNC_WAKE_UP: u64 = 1;
 const FLAG_CONTINUE: u32 = 1;
+const ADDFD_FLAG_SETFD: u32 = 1;
 const ADDFD_FLAG_SEND: u32 = 2;
 
 impl Listener {
@@ -106,6 +107,24 @@ impl Listener {
             flags: ADDFD_FLAG_SEND,
             srcfd: fd.as_raw_fd() as u32,
             newfd: 0,
+            newfd_flags: if cloexec { libc::O_CLOEXEC as u32 } else { 0 },
+        };
+        self.ioctl(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &mut addfd)
+    }
+
+    /// Puts a descriptor in the place of one of the caller's; the call still waits for its answer.
+    pub fn replace_fd(
+        &self,
+        id: u64,
+        fd: BorrowedFd<'_>,
+        at: i32,
+        cloexec: bool,
+    ) -> Result<(), Errno> {
+        let mut addfd = libc::seccomp_notif_addfd {
+            id,
+            flags: ADDFD_FLAG_SETFD,
+            srcfd: fd.as_raw_fd() as u32,
+            newfd: at as u32,
             newfd_flags: if cloexec { libc::O_CLOEXEC as u32 } else { 0 },
         };
         self.ioctl(libc::SECCOMP_IOCTL_NOTIF_ADDFD, &mut addfd)

@@ -7,10 +7,12 @@
 
 mod accept;
 mod address;
+mod aside;
 mod bind;
 mod connect;
 mod datagram;
 mod error;
+mod filter_names;
 mod listen;
 mod names;
 mod pending;
@@ -21,7 +23,7 @@ mod udp;
 mod unix;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::SocketAddr,
     os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -59,10 +61,14 @@ struct State {
     relays: Mutex<HashMap<(u64, SocketAddr), (SocketAddr, u64)>>,
     /// Relays to name servers.
     name_servers: Mutex<HashMap<(SocketAddr, Loopback), SocketAddr>>,
+    /// What the names in filters resolve to.
+    filter_names: filter_names::FilterNames,
     /// Paths behind the abstract names of Unix relays.
     unix_names: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
     /// Ports that programs asked for, and where their sockets really are.
     asked: Mutex<HashMap<bind::Asked, bind::Bound>>,
+    /// Listening sockets of this session, by cookie.
+    listening: Mutex<HashSet<u64>>,
     /// Accepted connections whose caller was gone when they came, by listener cookie.
     stash: Mutex<HashMap<u64, Vec<OwnedFd>>>,
 }
@@ -79,6 +85,7 @@ impl Net {
             .map_err(SupervisorError::setup("map the table of addresses"))?;
         let pending = Pending::start().map_err(SupervisorError::setup("watch connects"))?;
         let session = context.session.clone();
+        let filter_names = filter_names::FilterNames::of(&rules);
         let state = State {
             rules,
             session,
@@ -86,8 +93,10 @@ impl Net {
             pending,
             relays: Mutex::default(),
             name_servers: Mutex::default(),
+            filter_names,
             unix_names: Mutex::default(),
             asked: Mutex::default(),
+            listening: Mutex::default(),
             stash: Mutex::default(),
         };
         Ok(Net {
@@ -113,7 +122,14 @@ impl Handler for Net {
     }
 
     fn plan(&self, call: &Call, tracee: &Tracee) -> Plan {
-        let state = &self.state;
+        filter_names::plan_first(&self.state, call, tracee)
+            .unwrap_or_else(|| self.state.plan(call, tracee))
+    }
+}
+
+impl State {
+    fn plan(self: &Arc<Self>, call: &Call, tracee: &Tracee) -> Plan {
+        let state = self;
         match call.nr {
             libc::SYS_connect => connect::plan(state, call, tracee),
             libc::SYS_bind => bind::plan(state, call, tracee),
@@ -127,9 +143,7 @@ impl Handler for Net {
             _ => Plan::Continue,
         }
     }
-}
 
-impl State {
     /// Tells where an outgoing call went; `to` is made only when somebody listens.
     fn tell(
         &self,

@@ -279,6 +279,7 @@ impl SessionLink {
         let ticket = match &message {
             ToSupervisor::Connected { ticket, .. }
             | ToSupervisor::Connecting { ticket, .. }
+            | ToSupervisor::Resolved { ticket, .. }
             | ToSupervisor::Listening { ticket, .. } => *ticket,
             ToSupervisor::ProgramEnded => {
                 if self.listeners.load(Ordering::Acquire) == 0 {

@@ -159,6 +159,15 @@ impl Tracee {
         rustix::process::pidfd_getfd(pidfd.as_fd(), fd, PidfdGetfdFlags::empty())
     }
 
+    /// Whether a descriptor of the caller is closed by `execve(2)`.
+    pub fn closes_on_exec(&self, fd: i32) -> Result<bool, Errno> {
+        let text = std::fs::read_to_string(format!("/proc/{}/fdinfo/{fd}", self.tid))
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::BADF))?;
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+        Ok(flags.ok_or(Errno::BADF)? & libc::O_CLOEXEC as u32 != 0)
+    }
+
     /// What `/proc/TID/status` says, read once for each call.
     pub fn status(&self) -> Result<&Status, Errno> {
         if let Some(status) = self.facts.status.get() {

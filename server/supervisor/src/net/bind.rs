@@ -35,7 +35,7 @@ pub(super) struct Asked {
 /// The socket that has it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bound {
-    cookie: u64,
+    pub(super) cookie: u64,
     at: SocketAddr,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
 }
 
 impl State {
-    fn bind(&self, socket: &Socket, asked: SocketAddr) -> Result<(), Errno> {
+    pub(super) fn bind(&self, socket: &Socket, asked: SocketAddr) -> Result<(), Errno> {
         // `listen_ports` says which port of this machine it shall be.
         let wanted = match self.rules.incoming(asked).listen_port {
             Some(port) if socket.kind == Kind::Tcp => SocketAddr::new(asked.ip(), port),
@@ -134,7 +134,7 @@ impl State {
             Kind::Tcp | Kind::Unix => Transport::Tcp,
         };
         let nobody = SocketAddr::new(socket.any(), 0);
-        let found = sockets::find(transport, canonical_local(bound.at), nobody);
+        let found = sockets::find(transport, as_peer_names_it(bound.at), nobody);
         match found {
             // Of several that share a port the kernel names any.
             Ok(Some(found))
@@ -215,7 +215,7 @@ impl State {
 }
 
 impl Asked {
-    fn of(socket: &Socket, asked: SocketAddr) -> Asked {
+    pub(super) fn of(socket: &Socket, asked: SocketAddr) -> Asked {
         Asked {
             kind: socket.kind == Kind::Tcp,
             ipv6: canonical(asked).is_ipv6(),
@@ -236,7 +236,7 @@ pub(super) fn key(socket: &Socket, local: SocketAddr) -> SocketAddr {
 }
 
 /// A local address as a peer on this machine would name it.
-fn canonical_local(at: SocketAddr) -> SocketAddr {
+pub(super) fn as_peer_names_it(at: SocketAddr) -> SocketAddr {
     let ip = match at.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -64,7 +64,7 @@ fn plan_inet(state: &Arc<State>, call: &Call, socket: Socket, to: SocketAddr) ->
 impl State {
     /// The rule that sends this to the pod, or `None` when it stays here (and was told).
     pub(super) fn decide(&self, proto: Proto, pid: i32, to: SocketAddr) -> Option<&'static str> {
-        let decision = self.rules.outgoing(proto, to);
+        let decision = self.outgoing(proto, to);
         let (transport, name) = match proto {
             Proto::Tcp => (Transport::Tcp, "tcp"),
             Proto::Udp => (Transport::Udp, "udp"),

@@ -40,6 +40,10 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
         return Plan::Continue;
     }
     let asked = state.asked_address(&socket, local);
+    let (socket, local, value) = match state.listen(socket, local, backlog as i32, fd, tracee) {
+        Ok(listening) => listening,
+        Err(errno) => return fails(errno),
+    };
     let decision = state.rules.incoming(asked);
     let off = state.was_port_zero(&socket, local);
     if decision.mode == IncomingMode::Off || off {
@@ -57,10 +61,7 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
                 detail: String::new(),
             });
         }
-        return Plan::Continue;
-    }
-    if let Err(errno) = rustix::net::listen(&socket, backlog as i32) {
-        return fails(errno);
+        return Plan::Done(Outcome::from(value));
     }
     let (state, pid) = (state.clone(), call.tid);
     let work = Box::new(move |cancelled: &Cancelled| {
@@ -78,7 +79,7 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
             Err(error) => tracing::error!(%error, "could not ask the session for a pod's port"),
         }
         // It listens; whether the pod's clients come too is told by an event.
-        Outcome::number(0)
+        Outcome::from(value)
     });
     Plan::Asking {
         interrupt: Interrupt::AlwaysRestart,

@@ -1,5 +1,5 @@
-//! Two things of the kernel that no safe wrapper offers: a socket's TCP state, and system calls
-//! that end after a while.
+//! Three things of the kernel that no safe wrapper offers: a socket's TCP state, its options as
+//! bytes, and system calls that end after a while.
 #![allow(unsafe_code)]
 
 use std::{
@@ -30,6 +30,93 @@ pub(super) fn tcp_state(socket: impl AsFd) -> Option<u8> {
         )
     };
     (result == 0 && length > 0).then_some(info[0])
+}
+
+/// Options that a listening socket can have had set before, and hands on to what it accepts
+/// (socket(7), ip(7), ipv6(7), tcp(7)).
+const OPTIONS: &[(i32, i32)] = &[
+    (libc::SOL_SOCKET, libc::SO_REUSEADDR),
+    (libc::SOL_SOCKET, libc::SO_REUSEPORT),
+    (libc::SOL_SOCKET, libc::SO_KEEPALIVE),
+    (libc::SOL_SOCKET, libc::SO_OOBINLINE),
+    (libc::SOL_SOCKET, libc::SO_LINGER),
+    (libc::SOL_SOCKET, libc::SO_PRIORITY),
+    (libc::SOL_SOCKET, libc::SO_RCVLOWAT),
+    (libc::SOL_SOCKET, libc::SO_RCVTIMEO),
+    (libc::SOL_SOCKET, libc::SO_SNDTIMEO),
+    (libc::IPPROTO_IP, libc::IP_TOS),
+    (libc::IPPROTO_IP, libc::IP_TTL),
+    (libc::IPPROTO_IP, libc::IP_FREEBIND),
+    (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY),
+    (libc::IPPROTO_IPV6, libc::IPV6_TCLASS),
+    (libc::IPPROTO_TCP, libc::TCP_NODELAY),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPIDLE),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPINTVL),
+    (libc::IPPROTO_TCP, libc::TCP_KEEPCNT),
+    (libc::IPPROTO_TCP, libc::TCP_USER_TIMEOUT),
+    (libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT),
+    (libc::IPPROTO_TCP, libc::TCP_QUICKACK),
+    (libc::IPPROTO_TCP, libc::TCP_FASTOPEN),
+];
+
+/// Buffer sizes are doubled when they are set (socket(7)), and fixed from then on, so they are
+/// only set where they differ from a fresh socket's.
+const SIZES: &[i32] = &[libc::SO_RCVBUF, libc::SO_SNDBUF];
+
+/// Gives one socket the options of another, as far as it takes them.
+pub(super) fn copy_options(from: impl AsFd, to: impl AsFd) {
+    for (level, name) in OPTIONS {
+        let value = option(&from, *level, *name);
+        if let Some(value) = value
+            && Some(&value) != option(&to, *level, *name).as_ref()
+        {
+            set_option(&to, *level, *name, &value);
+        }
+    }
+    for name in SIZES {
+        let size = |socket: &dyn AsFd| {
+            let value = option(socket, libc::SOL_SOCKET, *name)?;
+            Some(i32::from_ne_bytes(value.try_into().ok()?))
+        };
+        if let (Some(size), Some(other)) = (size(&from), size(&to))
+            && size != other
+        {
+            set_option(&to, libc::SOL_SOCKET, *name, &(size / 2).to_ne_bytes());
+        }
+    }
+}
+
+fn option(socket: impl AsFd, level: i32, name: i32) -> Option<Vec<u8>> {
+    let mut value = [0u8; 32];
+    let mut length = value.len() as libc::socklen_t;
+    // SAFETY: `value` and `length` are ours and `length` is the size of `value`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            name,
+            value.as_mut_ptr().cast(),
+            &mut length,
+        )
+    };
+    (result == 0).then(|| value[..length as usize].to_vec())
+}
+
+fn set_option(socket: impl AsFd, level: i32, name: i32, value: &[u8]) {
+    // SAFETY: the pointer and the length are those of one slice.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            name,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
+        )
+    };
+    if result != 0 {
+        let error = std::io::Error::last_os_error();
+        tracing::debug!(level, name, %error, "could not copy a socket's option");
+    }
 }
 
 /// Runs a system call that would block, and makes it fail with EINTR after `limit`.

@@ -30,11 +30,15 @@ struct Bed {
 
 impl Bed {
     fn new() -> Bed {
+        Bed::with(&mirrord_rules::RuleSource::default())
+    }
+
+    fn with(rules: &mirrord_rules::RuleSource) -> Bed {
         let flags = SocketFlags::CLOEXEC;
         let (session, ours) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
         let peers = PeerTable::create().unwrap();
-        let rules = mirrord_rules::compile(&mirrord_rules::RuleSource::default()).unwrap();
+        let rules = mirrord_rules::compile(rules).unwrap();
         let table = crate::shared_table::SharedTable::create(&rules, false).unwrap();
         let link = SessionLink::new(ours, 0, false);
         let reader = link.clone();
@@ -549,4 +553,88 @@ fn only_a_relay_on_loopback_has_somebody_behind_it() {
         None,
         "the same port elsewhere"
     );
+}
+
+#[test]
+fn a_filter_by_name_speaks_of_what_the_name_resolves_to() {
+    let mut rules = mirrord_rules::RuleSource::default();
+    rules.outgoing.filter = Some((mirrord_rules::Side::Local, vec!["db.corp".to_owned()]));
+    let bed = Bed::with(&rules);
+    let resolve = |addresses: Result<Vec<std::net::IpAddr>, String>| {
+        let FromSupervisor::Resolve {
+            ticket,
+            name,
+            here_too,
+        } = bed.asked()
+        else {
+            panic!("asked for something else");
+        };
+        assert_eq!((name.as_str(), here_too), ("db.corp", true));
+        let result = addresses;
+        bed.answer(&ToSupervisor::Resolved { ticket, result });
+    };
+    let (ours, another) = (pod("127.0.0.9:1"), pod("10.0.0.5:5432"));
+    let datagrams = || std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    // The first destination that no other filter decides about asks; its address is the name's.
+    let plan = bed.with_address(libc::SYS_connect, &datagrams(), ours);
+    let outcome = std::thread::scope(|scope| {
+        scope.spawn(|| resolve(Ok(vec![ours.ip()])));
+        work(plan)
+    });
+    assert!(matches!(outcome.value, Value::Continue), "it stays here");
+    // From here on it is known, for this address and for others.
+    let plan = bed.with_address(libc::SYS_connect, &datagrams(), ours);
+    assert!(matches!(plan, Plan::Continue));
+    let plan = bed.with_address(libc::SYS_connect, &socket(true), another);
+    assert!(matches!(plan, Plan::Asking { .. }), "the pod's");
+}
+
+#[test]
+fn a_listener_is_moved_aside_when_another_program_listens_first() {
+    let mut rules = mirrord_rules::RuleSource::default();
+    rules.incoming.mode = mirrord_rules::IncomingMode::Off;
+    let bed = Bed::with(&rules);
+    let reusable = |socket: &OwnedFd| sockopt::set_socket_reuseaddr(socket, true).unwrap();
+    let listen = |socket: &OwnedFd| {
+        let args = [socket.as_raw_fd() as u64, 8, 0, 0, 0, 0];
+        done(bed.plan(libc::SYS_listen, args))
+    };
+    let (stranger, program) = (socket(false), socket(true));
+    reusable(&stranger);
+    reusable(&program);
+    sockopt::set_tcp_nodelay(&program, true).unwrap();
+    rustix::net::bind(&stranger, &pod("127.0.0.1:0")).unwrap();
+    let name = rustix::net::getsockname(&stranger).unwrap();
+    let asked = SocketAddr::try_from(name).unwrap();
+    assert_eq!(bed.bind(&program, asked), Ok(()));
+    rustix::net::listen(&stranger, 8).unwrap();
+    let number = program.as_raw_fd();
+    let Value::Replace { fd, at, cloexec } = listen(&program).value else {
+        panic!("not replaced");
+    };
+    assert_eq!((at, cloexec), (number, true));
+    assert!(
+        rustix::fs::fcntl_getfl(&fd)
+            .unwrap()
+            .contains(rustix::fs::OFlags::NONBLOCK)
+    );
+    assert!(sockopt::tcp_nodelay(&fd).unwrap());
+    assert_eq!(bed.name(libc::SYS_getsockname, &fd), Some(asked));
+    let real = SocketAddr::try_from(rustix::net::getsockname(&fd).unwrap()).unwrap();
+    TcpStream::connect(real).unwrap();
+    // Two of this session meet as they would in the pod.
+    drop(stranger);
+    let (first, second) = (socket(false), socket(false));
+    for socket in [&first, &second] {
+        reusable(socket);
+    }
+    let free = pod("127.0.0.1:0");
+    rustix::net::bind(&first, &free).unwrap();
+    let name = rustix::net::getsockname(&first).unwrap();
+    assert_eq!(
+        bed.bind(&second, SocketAddr::try_from(name).unwrap()),
+        Ok(())
+    );
+    assert_eq!(value(listen(&first)), Ok(0));
+    assert_eq!(value(listen(&second)), Err(libc::EADDRINUSE));
 }

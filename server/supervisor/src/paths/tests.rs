@@ -216,6 +216,7 @@ impl World {
             }
         }
         match outcome.value {
+            Value::Replace { .. } => panic!("paths replace no descriptors"),
             Value::Continue => Answer::Kernel,
             Value::Number(number) => Answer::Number(number),
             Value::Errno(errno) => Answer::Errno(errno),
