@@ -193,28 +193,40 @@ impl<'a> Rules<'a> {
         if to.port() == 0 {
             return decided(Side::Local, Rule::fixed("network.outgoing (port 0)"));
         }
+        // The pod's name servers are reached from the pod whatever else is: the settings of
+        // outgoing traffic are not about names, which the peer looks up on a way of its own.
+        let name_server = || {
+            let (place, rule) = if network.has(flag::DNS_OFF) {
+                (Side::Local, "network.dns.enabled false")
+            } else {
+                (Side::Remote, "network.dns")
+            };
+            (to.port() == NAME_SERVICE).then(|| decided(place, Rule::fixed(rule)))
+        };
         match proto {
             Proto::Tcp if !network.has(flag::TCP) => {
-                return decided(Side::Local, Rule::fixed("network.outgoing.tcp false"));
+                let local = || decided(Side::Local, Rule::fixed("network.outgoing.tcp false"));
+                return name_server().unwrap_or_else(local);
             }
             Proto::Udp if !network.has(flag::UDP) => {
-                return decided(Side::Local, Rule::fixed("network.outgoing.udp false"));
+                let local = || decided(Side::Local, Rule::fixed("network.outgoing.udp false"));
+                return name_server().unwrap_or_else(local);
             }
             _ => {}
         }
-        // With names resolved on this machine, its own name servers must be reached from here. The
-        // peer never sees libc's calls of them; the kernel shows them to us.
-        let own_name_server = || {
-            let here = to.port() == NAME_SERVICE && network.has(flag::DNS_OFF);
-            here.then(|| decided(Side::Local, Rule::fixed("network.dns.enabled false")))
-        };
         let (side, missed) = if network.has(flag::FILTER_LOCAL) {
             (Side::Local, "network.outgoing.filter.local (no match)")
         } else if network.has(flag::FILTER_REMOTE) {
             (Side::Remote, "network.outgoing.filter.remote (no match)")
         } else {
             let otherwise = || decided(Side::Remote, Rule::fixed("network.outgoing"));
-            return own_name_server().unwrap_or_else(otherwise);
+            return if network.has(flag::DNS_OFF) {
+                // With names resolved on this machine, its own name servers must be reached from
+                // here. The peer never sees libc's calls of them; the kernel shows them to us.
+                name_server().unwrap_or_else(otherwise)
+            } else {
+                otherwise()
+            };
         };
         let mut unsure = false;
         for index in 0..network.outgoing.len() {
@@ -240,7 +252,7 @@ impl<'a> Rules<'a> {
                 return decided(side, Rule(self.reader.text([record[0], record[1]])));
             }
         }
-        own_name_server().unwrap_or(OutgoingDecision {
+        name_server().unwrap_or(OutgoingDecision {
             place: side.other(),
             rule: Rule::fixed(missed),
             unsure,

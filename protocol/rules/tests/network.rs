@@ -126,6 +126,33 @@ fn a_remote_filter_sends_only_its_matches_to_the_pod() {
 }
 
 #[test]
+fn the_pods_name_servers_are_reached_from_the_pod_whatever_else_is() {
+    for source in [
+        OutgoingSource {
+            filter: Some((Remote, list(&["service.local"]))),
+            ..OutgoingSource::default()
+        },
+        OutgoingSource {
+            tcp: false,
+            udp: false,
+            ..OutgoingSource::default()
+        },
+    ] {
+        let block = outgoing(source);
+        for proto in [Proto::Tcp, Proto::Udp] {
+            let decided = decide(&block, proto, "10.96.0.10:53");
+            assert_eq!(decided, (Remote, "network.dns".into()));
+            assert_eq!(decide(&block, proto, "10.96.0.10:54").0, Local);
+        }
+    }
+    let block = outgoing(OutgoingSource {
+        filter: Some((Local, list(&[":53"]))),
+        ..OutgoingSource::default()
+    });
+    assert_eq!(decide(&block, Proto::Udp, "10.96.0.10:53").0, Local);
+}
+
+#[test]
 fn a_filter_by_name_asks_what_the_name_resolves_to() {
     let filter = list(&["service.local:80", "other"]);
     let block = outgoing(OutgoingSource {

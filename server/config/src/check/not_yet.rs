@@ -1,8 +1,6 @@
 //! Settings that are read and that the session does not follow yet. Whoever makes it follow one
 //! takes its warning away here; keys that nothing reads have theirs where they are declared.
 
-use mirrord_rules::{AddressFilter, Host};
-
 use super::Checks;
 use crate::config::Config;
 use crate::config::incoming::HttpFilterConfig;
@@ -20,20 +18,6 @@ impl Checks {
             self.warning(origin, &message);
         }
 
-        let filters = network.outgoing.filter.value.iter();
-        for filter in filters.flat_map(|filter| &filter.filters.0) {
-            if let Ok(AddressFilter {
-                host: Host::Name(name),
-                ..
-            }) = filter.value.parse()
-            {
-                let message = format!(
-                    "feature.network.outgoing.filter: not yet: names (`{name}`) in filters match \
-                     nothing; list the addresses or subnets"
-                );
-                self.warning(&filter.origin, &message);
-            }
-        }
         if network.dns.enabled.value && network.dns.filter.value.is_some() {
             self.warning(
                 &network.dns.filter.origin,
