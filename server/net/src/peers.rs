@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use mirrord_protocol::control::AddressPair;
 use mirrord_protocol::local::Ticket;
+use rustix::fs::SeekFrom;
 
 mod shared;
 use shared::Shared;
@@ -121,15 +122,34 @@ impl PeerTable {
 
     /// What stands behind `loopback`, and its tag.
     pub fn find_tagged(&self, kind: Kind, loopback: SocketAddr) -> Option<(AddressPair, u64)> {
-        let words = read(self.entry(kind, loopback))?;
-        let client = address_of([words[0], words[1], words[2]])?;
-        let server = address_of([words[3], words[4], words[5]])?;
-        Some((AddressPair { client, server }, words[6]))
+        content(&read(self.entry(kind, loopback))?)
     }
 
     /// Removes the entry of `loopback` if it still is the one with this tag.
     pub fn remove(&self, kind: Kind, loopback: SocketAddr, tag: u64) {
         self.write(kind, loopback, |words| words[6] == tag, [0; WORDS - 1]);
+    }
+
+    /// All entries of a kind, with their tags; touches no memory that holds none.
+    pub fn all(&self, kind: Kind) -> std::io::Result<Vec<(AddressPair, u64)>> {
+        let size = (WORDS * size_of::<u64>()) as u64;
+        let range = |index: usize| (index * 2 * PORTS) as u64 * size;
+        let (mut at, end) = (range(kind as usize), range(kind as usize + 1));
+        let mut found = Vec::new();
+        while at < end {
+            let data = match rustix::fs::seek(self, SeekFrom::Data(at)) {
+                Ok(data) if data < end => data,
+                // Holes to the end (lseek(2): ENXIO).
+                Ok(_) | Err(rustix::io::Errno::NXIO) => break,
+                Err(errno) => return Err(errno.into()),
+            };
+            at = rustix::fs::seek(self, SeekFrom::Hole(data))?.min(end);
+            for index in data / size..at / size {
+                let words = read(self.shared.entry(index as usize));
+                found.extend(words.and_then(|words| content(&words)));
+            }
+        }
+        Ok(found)
     }
 
     fn entry(&self, kind: Kind, loopback: SocketAddr) -> &Entry {
@@ -200,6 +220,13 @@ fn read(entry: &Entry) -> Option<[u64; WORDS - 1]> {
         std::hint::spin_loop();
     }
     None
+}
+
+/// What the words of an entry say, and its tag.
+fn content(words: &[u64; WORDS - 1]) -> Option<(AddressPair, u64)> {
+    let client = address_of([words[0], words[1], words[2]])?;
+    let server = address_of([words[3], words[4], words[5]])?;
+    Some((AddressPair { client, server }, words[6]))
 }
 
 /// The address in three words: IPv6 bits (mapped for IPv4) and family, scope, port.

@@ -86,6 +86,12 @@ impl Net {
         let pending = Pending::start().map_err(SupervisorError::setup("watch connects"))?;
         let session = context.session.clone();
         let filter_names = filter_names::FilterNames::of(&rules);
+        let asked = if context.generation == 0 {
+            HashMap::new()
+        } else {
+            bind::asked_before(&peers)
+                .map_err(SupervisorError::setup("read the table of addresses"))?
+        };
         let state = State {
             rules,
             session,
@@ -95,7 +101,7 @@ impl Net {
             name_servers: Mutex::default(),
             filter_names,
             unix_names: Mutex::default(),
-            asked: Mutex::default(),
+            asked: Mutex::new(asked),
             listening: Mutex::default(),
             stash: Mutex::default(),
         };

@@ -69,7 +69,15 @@ impl State {
     fn listens_here(&self, local: SocketAddr, socket: &Socket) -> bool {
         let nobody = SocketAddr::new(socket.any(), 0);
         match sockets::find(Transport::Tcp, bind::as_peer_names_it(local), nobody) {
-            Ok(Some(found)) => lock(&self.listening).contains(&found.cookie),
+            Ok(Some(found)) => {
+                // Entries outlive a worker that crashed.
+                let entry = self
+                    .peers
+                    .find_tagged(peers::Kind::Bound, bind::key(socket, local));
+                let bound = |any| bind::tag(found.cookie, any);
+                lock(&self.listening).contains(&found.cookie)
+                    || entry.is_some_and(|(_, tag)| tag == bound(false) || tag == bound(true))
+            }
             // Not at loopback, or gone again.
             Ok(None) => false,
             Err(error) => {
@@ -89,7 +97,8 @@ impl State {
         }
         drop(table);
         let kind = peers::Kind::Bound;
-        self.peers.remove(kind, bind::key(socket, local), cookie);
+        let key = bind::key(socket, local);
+        self.peers.remove(kind, key, bind::tag(cookie, false));
         Ok(())
     }
 }

@@ -2,12 +2,13 @@
 //! the program is told the one that it asked for.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
 use mirrord_net::{
-    peers,
+    peers::{self, PeerTable},
     sockets::{self, Transport},
 };
 use mirrord_protocol::control::AddressPair;
@@ -106,6 +107,7 @@ impl State {
         if asked.port() != 0 {
             lock(&self.asked).insert(Asked::of(socket, asked), Bound { cookie, at });
         }
+        let wanted_any = asked.port() == 0;
         if socket.kind == Kind::Tcp {
             let asked = SocketAddr::new(
                 asked.ip(),
@@ -119,8 +121,9 @@ impl State {
                 client: asked,
                 server: at,
             };
+            let tag = tag(cookie, wanted_any);
             self.peers
-                .enter(peers::Kind::Bound, key(socket, at), pair, cookie);
+                .enter(peers::Kind::Bound, key(socket, at), pair, tag);
         }
         Ok(())
     }
@@ -222,6 +225,30 @@ impl Asked {
             port: asked.port(),
         }
     }
+}
+
+/// The ports that were asked for of a worker before this one, for TCP: they are in the shared table.
+pub(super) fn asked_before(peers: &PeerTable) -> std::io::Result<HashMap<Asked, Bound>> {
+    let entries = peers.all(peers::Kind::Bound)?.into_iter();
+    let asked = entries.filter(|(_, tag)| tag & ANY_PORT == 0);
+    let known = asked.map(|(pair, cookie)| {
+        let asked = Asked {
+            kind: true,
+            ipv6: canonical(pair.client).is_ipv6(),
+            port: pair.client.port(),
+        };
+        let at = pair.server;
+        (asked, Bound { cookie, at })
+    });
+    Ok(known.collect())
+}
+
+/// In the tag of an entry: the kernel was left to choose the port. Cookies count up from one.
+const ANY_PORT: u64 = 1 << 63;
+
+/// The tag of a bound socket's entry.
+pub(super) fn tag(cookie: u64, any_port: bool) -> u64 {
+    if any_port { cookie | ANY_PORT } else { cookie }
 }
 
 /// The table has one place for each family and port; an IPv6 socket's is the IPv6 one, also when

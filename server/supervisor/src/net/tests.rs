@@ -24,6 +24,7 @@ use crate::call::{Cancelled, Outcome, Value};
 
 struct Bed {
     net: Net,
+    context: Context,
     peers: PeerTable,
     session: OwnedFd,
 }
@@ -54,6 +55,7 @@ impl Bed {
         };
         Bed {
             net: Net::new(&context).unwrap(),
+            context,
             peers,
             session,
         }
@@ -637,4 +639,22 @@ fn a_listener_is_moved_aside_when_another_program_listens_first() {
     );
     assert_eq!(value(listen(&first)), Ok(0));
     assert_eq!(value(listen(&second)), Err(libc::EADDRINUSE));
+}
+
+#[test]
+fn the_worker_after_a_crash_knows_the_ports_that_were_asked_for() {
+    let mut bed = Bed::new();
+    let holder = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
+    let (program, any) = (socket(false), socket(false));
+    assert_eq!(bed.bind(&program, taken), Ok(()));
+    assert_eq!(bed.bind(&any, pod("127.0.0.1:0")), Ok(()));
+    rustix::net::listen(&program, 8).unwrap();
+    bed.context.generation = 1;
+    bed.net = Net::new(&bed.context).unwrap();
+    // The port is one of this session's still.
+    assert_eq!(bed.bind(&socket(false), taken), Err(libc::EADDRINUSE));
+    // A port that the kernel chose is not one of the pod's still: nobody is asked for it.
+    let args = [any.as_raw_fd() as u64, 8, 0, 0, 0, 0];
+    assert_eq!(value(done(bed.plan(libc::SYS_listen, args))), Ok(0));
 }
