@@ -7,14 +7,20 @@ use clap::{Args, Parser, Subcommand};
 
 /// Run and debug a local process as if it were inside a Kubernetes pod.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
 pub struct Cli {
     /// What to log on stderr, as a `tracing` filter (`warn`, `debug`, `mirrord_net=trace`).
     #[arg(long, global = true, env = "MIRRORD_LOG", default_value = "warn")]
     pub log: String,
+    /// Speak the editors' protocol on stdin and stdout, with the user's daemon behind it.
+    #[arg(long)]
+    pub stdio: bool,
+    /// With --stdio: serve this one client alone, without a daemon.
+    #[arg(long, requires = "stdio")]
+    pub no_daemon: bool,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// The commands.
@@ -23,6 +29,7 @@ pub enum Command {
     /// Run a program inside a target: its files, environment, network and traffic.
     Exec(Exec),
     /// List what a program can be run in.
+    #[command(visible_alias = "ls")]
     Targets {
         /// One JSON array instead of a table.
         #[arg(long)]
@@ -34,6 +41,42 @@ pub enum Command {
         #[command(subcommand)]
         command: SandboxCommand,
     },
+    /// The process behind all editors of this user; without a word it runs in the foreground.
+    Daemon {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: Option<DaemonCommand>,
+        /// Seconds without sessions and clients after which it ends.
+        #[arg(
+            long,
+            value_name = "SECONDS",
+            env = "MIRRORD_DAEMON_IDLE",
+            default_value_t = 600
+        )]
+        idle: u64,
+    },
+    /// Say what works on this machine, and what to do about the rest.
+    Doctor {
+        /// One JSON array instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say where a path, a host, a port or a variable would be, and by which rule.
+    Explain(Explain),
+    /// Look at configuration files.
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// The same as `config verify`, as mirrord names it.
+    #[command(name = "verify-config")]
+    VerifyConfig(Verify),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
     /// Show the whole path once: what a program sees plain and inside a sandbox pod.
     Demo,
     /// Make a session key for `--agent`.
@@ -42,6 +85,60 @@ pub enum Command {
         /// The file to make.
         path: PathBuf,
     },
+}
+
+/// `config …`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say what is wrong with a configuration file.
+    Verify(Verify),
+}
+
+/// `config verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The file; without it, the one that a run in this folder would use.
+    pub file: Option<PathBuf>,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+#[group(id = "thing", required = true, multiple = true, args = ["path", "host", "port", "variable"])]
+pub struct Explain {
+    /// A path that a program would open.
+    #[arg(long, conflicts_with_all = ["host", "port", "variable"])]
+    pub path: Option<String>,
+    /// A host that it would connect to.
+    #[arg(long, conflicts_with = "variable")]
+    pub host: Option<String>,
+    /// With --host the port it would connect to; alone the port that it would listen on.
+    #[arg(long, conflicts_with = "variable")]
+    pub port: Option<u16>,
+    /// A variable's name.
+    #[arg(long = "env", id = "variable", value_name = "NAME")]
+    pub env: Option<String>,
+    /// The configuration file, as for `exec`.
+    #[arg(long, short = 'f', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One JSON object instead of a sentence.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `daemon …`.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum DaemonCommand {
+    /// How it is; starts none.
+    Status {
+        /// One JSON object instead of lines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End it. Its sessions go on, and the next daemon finds them.
+    Stop,
 }
 
 /// `exec`.

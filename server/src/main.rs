@@ -8,13 +8,17 @@
 
 mod cli;
 mod commands;
+mod daemon;
+mod doctor;
 mod events;
+mod explain;
 mod key_file;
 mod provider;
 mod roles;
 mod runtime_dir;
 mod sandboxes;
 mod session;
+mod stdio;
 mod target;
 
 use clap::Parser;
@@ -30,26 +34,9 @@ fn main() {
         std::process::exit(roles::run(role, arguments.collect()));
     }
     let cli = cli::Cli::parse();
-    start_log(&cli.log);
-    let status = commands::run(cli.command, cli.log).unwrap_or_else(|error| {
+    let status = commands::run(cli).unwrap_or_else(|error| {
         tell(format_args!("{error:#}"));
         commands::EXIT_FAILED_TO_START
     });
     std::process::exit(status);
-}
-
-/// Logs go to stderr, and only when asked for: a program's own output must stay readable.
-fn start_log(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        tell(format_args!(
-            "--log {filter:?} is not a log filter ({error}); using \"warn\""
-        ));
-        tracing_subscriber::EnvFilter::new("warn")
-    });
-    // A log that nobody reads any more is no reason to panic.
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false)
-        .init();
 }

@@ -22,6 +22,8 @@ pub enum Role {
     FileServer,
     /// Installs the filter and becomes the program.
     Launch,
+    /// Serves every editor of the user; its stdin is the listening socket.
+    Daemon,
 }
 
 impl Role {
@@ -31,14 +33,20 @@ impl Role {
             Role::Supervisor => "@supervisor",
             Role::FileServer => "@file-server",
             Role::Launch => "@launch",
+            Role::Daemon => "@daemon",
         }
     }
 
     /// The role that an argument names.
     pub fn from_argument(argument: &OsStr) -> Option<Role> {
-        [Role::Supervisor, Role::FileServer, Role::Launch]
-            .into_iter()
-            .find(|role| argument == role.argument())
+        [
+            Role::Supervisor,
+            Role::FileServer,
+            Role::Launch,
+            Role::Daemon,
+        ]
+        .into_iter()
+        .find(|role| argument == role.argument())
     }
 }
 
@@ -94,6 +102,7 @@ pub fn run(role: Role, arguments: Vec<OsString>) -> i32 {
         Role::Launch => return launch(arguments),
         Role::Supervisor => supervise(),
         Role::FileServer => serve_files(),
+        Role::Daemon => daemon(&arguments),
     };
     match result {
         Ok(()) => 0,
@@ -154,6 +163,21 @@ fn serve_files() -> Result<()> {
         control,
     )?;
     Ok(())
+}
+
+/// `@daemon LOGFILTER`, with the listening socket as stdin.
+fn daemon(arguments: &[OsString]) -> Result<()> {
+    let seconds = std::env::var("MIRRORD_DAEMON_IDLE")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    crate::daemon::run(crate::daemon::Options {
+        listener: inherited(0)?.into(),
+        idle: seconds.map_or(crate::daemon::IDLE, Duration::from_secs),
+        log: arguments.first().map_or_else(
+            || "info".to_owned(),
+            |text| text.to_string_lossy().into_owned(),
+        ),
+    })
 }
 
 /// We are never supervised ourselves: a file server that waits for itself would wait for ever.

@@ -27,7 +27,8 @@ pub mod unserved;
 
 pub use config::Config;
 pub use load::{
-    Flags, LoadedConfig, Surroundings, discover, from_text, load, load_in, template_values,
+    Flags, LoadedConfig, Surroundings, discover, from_text, git_branch, load, load_in,
+    template_values,
 };
 pub use parse::{Format, parse_tree};
 pub use problem::{ConfigErrors, Problem, Severity};

@@ -18,8 +18,8 @@ use crate::setting::{Origin, Setting};
 
 pub use file::discover;
 use file::read_file;
-pub use text::template_values;
-use text::{git_branch, read_text};
+use text::read_text;
+pub use text::{git_branch, template_values};
 
 /// What the command line says about the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -136,7 +136,7 @@ fn in_whole(error: template::TemplateError, key: &str, text: &str) -> template::
 }
 
 /// The branch that is checked out in a folder, if any.
-pub(super) fn git_branch(folder: &Path) -> Option<String> {
+pub fn git_branch(folder: &Path) -> Option<String> {
     let mut command = Command::new("git");
     let output = command
         .args(["branch", "--show-current"])

@@ -1,0 +1,190 @@
+//! One client as the handlers see it: what it said in `initialize`, the way back to it, its open
+//! texts, and what goes on for it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+use mirrord_editor_protocol::lifecycle::InitializationOptions;
+use tokio::task::AbortHandle;
+
+use super::configs::Wanted;
+use super::documents::Documents;
+use super::peer::Peer;
+use super::state::Daemon;
+use super::uri;
+
+/// One client.
+pub struct Client {
+    /// What all clients share.
+    pub daemon: Arc<Daemon>,
+    /// Its open texts.
+    pub documents: Documents,
+    /// The way to it; what it can show is known after `initialize`.
+    peer: RwLock<Peer>,
+    said: RwLock<Arc<Said>>,
+    /// Its number among those who hear what everybody hears.
+    number: Mutex<Option<u64>>,
+    /// Watches and subscriptions by their ids; they end with the connection.
+    ongoing: Mutex<HashMap<String, AbortHandle>>,
+}
+
+/// What a client said about itself.
+#[derive(Debug, Clone, Default)]
+pub struct Said {
+    /// `initializationOptions`.
+    pub options: InitializationOptions,
+    /// Its folders.
+    pub folders: Vec<PathBuf>,
+    /// It takes completions with places to fill in.
+    pub snippets: bool,
+}
+
+impl Client {
+    /// A client that has said nothing yet.
+    pub fn new(daemon: Arc<Daemon>, peer: Peer) -> Arc<Self> {
+        Arc::new(Client {
+            daemon,
+            documents: Documents::default(),
+            peer: RwLock::new(peer),
+            said: RwLock::default(),
+            number: Mutex::default(),
+            ongoing: Mutex::default(),
+        })
+    }
+
+    /// The way to it.
+    pub fn peer(&self) -> Peer {
+        self.peer
+            .read()
+            .unwrap_or_else(|broken| broken.into_inner())
+            .clone()
+    }
+
+    /// What it said.
+    pub fn said(&self) -> Arc<Said> {
+        Arc::clone(
+            &self
+                .said
+                .read()
+                .unwrap_or_else(|broken| broken.into_inner()),
+        )
+    }
+
+    /// It said `initialize`.
+    pub fn introduced(&self, said: Said) {
+        {
+            let mut peer = self
+                .peer
+                .write()
+                .unwrap_or_else(|broken| broken.into_inner());
+            peer.shows_notifications = said.options.capabilities.notifications;
+            peer.shows_sessions = said.options.capabilities.sessions_view;
+        }
+        *self
+            .said
+            .write()
+            .unwrap_or_else(|broken| broken.into_inner()) = Arc::new(said);
+    }
+
+    /// Changes what it said: its folders or its settings changed.
+    pub fn change(&self, change: impl FnOnce(&mut Said)) {
+        let mut said = self
+            .said
+            .write()
+            .unwrap_or_else(|broken| broken.into_inner());
+        change(Arc::make_mut(&mut said));
+    }
+
+    /// From now on it hears what everybody hears.
+    pub fn join(&self) {
+        let number = self.daemon.join(self.peer());
+        let before = lock(&self.number).replace(number);
+        if let Some(before) = before {
+            self.daemon.leave(before);
+        }
+    }
+
+    /// Keeps something that goes on until the connection ends or it is stopped by this id. One
+    /// of the same id before it ends.
+    pub fn keep(&self, id: String, task: AbortHandle) {
+        let mut ongoing = lock(&self.ongoing);
+        // Those that ended by themselves are not kept for ever.
+        ongoing.retain(|_, task| !task.is_finished());
+        if let Some(before) = ongoing.insert(id, task) {
+            before.abort();
+        }
+    }
+
+    /// Ends it; false when there is none of this id.
+    pub fn stop(&self, id: &str) -> bool {
+        let task = lock(&self.ongoing).remove(id);
+        task.inspect(AbortHandle::abort).is_some()
+    }
+
+    /// The connection ended.
+    pub fn closed(&self) {
+        if let Some(number) = lock(&self.number).take() {
+            self.daemon.leave(number);
+        }
+        for (_, task) in lock(&self.ongoing).drain() {
+            task.abort();
+        }
+    }
+
+    /// The file that is set active for a folder.
+    pub fn active_file(&self, folder: &Path) -> Option<PathBuf> {
+        let folder = uri::from_path(folder);
+        let active = |memory: &super::saved::Memory| memory.active_files.get(&folder).cloned();
+        uri::to_path(&self.daemon.saved.get(active)?)
+    }
+
+    /// What a launch in a folder says about its configuration. Without a folder it is the
+    /// client's first one.
+    pub fn wanted_config(
+        &self,
+        workspace: Option<&str>,
+        config_uri: Option<&str>,
+        env: BTreeMap<String, String>,
+    ) -> Wanted {
+        let folder = workspace
+            .and_then(uri::to_path)
+            .or_else(|| self.said().folders.first().cloned())
+            .unwrap_or_else(|| PathBuf::from("/"));
+        Wanted {
+            explicit: config_uri.and_then(uri::to_path),
+            active: self.active_file(&folder),
+            folder,
+            env,
+            target: None,
+        }
+    }
+
+    /// The environment that this client's cluster access, templates and sessions see: its own,
+    /// with a launch's on top (`None` unsets). Without one in `initialize` it is the little that
+    /// the daemon keeps of the first forwarder's.
+    pub fn environment(
+        &self,
+        launch: &BTreeMap<String, Option<String>>,
+    ) -> BTreeMap<String, String> {
+        let mut environment = match &self.said().options.environment {
+            Some(environment) => environment.clone(),
+            None => std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+        };
+        for (name, value) in launch {
+            match value {
+                Some(value) => environment.insert(name.clone(), value.clone()),
+                None => environment.remove(name),
+            };
+        }
+        environment
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|broken| broken.into_inner())
+}

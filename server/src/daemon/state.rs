@@ -1,0 +1,91 @@
+//! What all connections share: who is connected, what is remembered, and the end.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::peer::Peer;
+use super::saved::Saved;
+
+/// The daemon.
+pub struct Daemon {
+    /// When it began.
+    pub started_at: String,
+    /// The folder of logs and memory.
+    pub state_folder: PathBuf,
+    /// What is remembered.
+    pub saved: Saved,
+    /// Clients after their `initialized`, for what everybody hears.
+    peers: Mutex<BTreeMap<u64, Peer>>,
+    next_peer: AtomicU64,
+    /// How many connections there are.
+    connections: watch::Sender<usize>,
+    stopping: CancellationToken,
+}
+
+impl Daemon {
+    /// A daemon that keeps its state in `state_folder`.
+    pub fn new(state_folder: PathBuf) -> Arc<Self> {
+        Arc::new(Daemon {
+            started_at: crate::events::now(),
+            saved: Saved::open(&state_folder),
+            state_folder,
+            peers: Mutex::default(),
+            next_peer: AtomicU64::new(0),
+            connections: watch::Sender::new(0),
+            stopping: CancellationToken::new(),
+        })
+    }
+
+    /// Cancelled when the daemon ends.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Counts a connection for as long as the result lives.
+    pub fn connected(self: &Arc<Self>) -> Connected {
+        self.connections.send_modify(|count| *count += 1);
+        Connected(Arc::clone(self))
+    }
+
+    /// How many connections there are, to look at and to wait for.
+    pub fn connections(&self) -> watch::Receiver<usize> {
+        self.connections.subscribe()
+    }
+
+    /// A client that hears what everybody hears; the number is for [`Daemon::leave`].
+    pub fn join(&self, peer: Peer) -> u64 {
+        let number = self.next_peer.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(number, peer);
+        number
+    }
+
+    /// A client that hears it no more.
+    pub fn leave(&self, number: u64) {
+        self.lock().remove(&number);
+    }
+
+    /// Tells every client.
+    pub fn tell_all(&self, tell: impl Fn(&Peer)) {
+        self.lock().values().for_each(tell);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Peer>> {
+        self.peers
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner())
+    }
+}
+
+/// A connection that counts.
+pub struct Connected(Arc<Daemon>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connections.send_modify(|count| *count -= 1);
+    }
+}

@@ -1,0 +1,6 @@
+//! The daemon and its forwarder, as editors see them: the real binary over real pipes and sockets.
+
+mod client;
+mod framing;
+mod life;
+mod methods;
