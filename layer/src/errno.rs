@@ -13,3 +13,9 @@ pub fn give(result: Result<u64, Errno>) -> i64 {
         }
     }
 }
+
+/// The errno of an interposed function that has just failed.
+pub fn last() -> Errno {
+    // SAFETY: as above.
+    Errno(unsafe { *libc::__errno_location() })
+}

@@ -7,6 +7,7 @@
 
 mod access;
 mod directory;
+pub mod execute;
 mod link;
 pub mod message;
 mod open;

@@ -11,6 +11,7 @@ mod alone;
 mod errno;
 mod gate;
 mod interpose;
+mod memory;
 mod next;
 mod path;
 mod route;

@@ -8,7 +8,6 @@
 mod complain;
 mod environment;
 mod executable;
-mod memory;
 
 use std::ffi::CStr;
 
@@ -35,6 +34,7 @@ static CONSTRUCTOR: extern "C" fn() = construct;
 
 extern "C" fn construct() {
     interpose::message::find();
+    interpose::execute::spawn::find();
     if let Err(trouble) = start() {
         complain::about(trouble);
     }

@@ -7,6 +7,9 @@ use libc::{Elf64_Phdr, Elf64_Sym, PT_DYNAMIC, PT_LOAD, dl_phdr_info};
 const DT_STRTAB: u64 = 5;
 const DT_SYMTAB: u64 = 6;
 const DT_GNU_HASH: u64 = 0x6fff_fef5;
+const DT_VERSYM: u64 = 0x6fff_fff0;
+/// Of a symbol's version: programs that are linked now do not get it.
+const HIDDEN: u16 = 0x8000;
 const STT_FUNC: u8 = 2;
 
 /// Whether an address lies in what was loaded from this object.
@@ -43,6 +46,8 @@ struct Tables {
     symbols: *const Elf64_Sym,
     strings: *const u8,
     hash: *const u32,
+    /// Null where symbols have no versions.
+    versions: *const u16,
 }
 
 impl Tables {
@@ -54,7 +59,7 @@ impl Tables {
             .iter()
             .find(|one| one.p_type == PT_DYNAMIC)?;
         let mut entry = base.wrapping_add(dynamic.p_vaddr) as *const [u64; 2];
-        let (mut symbols, mut strings, mut hash) = (0, 0, 0);
+        let (mut symbols, mut strings, mut hash, mut versions) = (0, 0, 0, 0);
         loop {
             // SAFETY: the list ends with a zero tag.
             let [tag, value] = unsafe { entry.read() };
@@ -65,6 +70,7 @@ impl Tables {
                 DT_STRTAB => strings = address,
                 DT_SYMTAB => symbols = address,
                 DT_GNU_HASH => hash = address,
+                DT_VERSYM => versions = address,
                 _ => {}
             }
             // SAFETY: not the last one.
@@ -74,6 +80,7 @@ impl Tables {
             symbols: symbols as *const _,
             strings: strings as *const _,
             hash: hash as *const _,
+            versions: versions as *const _,
         })
     }
 
@@ -99,7 +106,8 @@ impl Tables {
                 if hashed | 1 == wanted | 1 {
                     let symbol = *self.symbols.add(index);
                     let its = self.strings.add(symbol.st_name as usize);
-                    if CStr::from_ptr(its.cast()) == name {
+                    let old = !self.versions.is_null() && *self.versions.add(index) & HIDDEN != 0;
+                    if !old && CStr::from_ptr(its.cast()) == name {
                         return Some(symbol);
                     }
                 }

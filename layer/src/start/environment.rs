@@ -13,8 +13,8 @@ use mirrord_filter::{
     sys,
 };
 
-use super::{executable, memory};
-use crate::{gate, state};
+use super::executable;
+use crate::{gate, memory, state};
 
 unsafe extern "C" {
     // One variable by two names; a program's copy of it may have either.

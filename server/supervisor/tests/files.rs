@@ -7,6 +7,8 @@
 mod bed;
 #[path = "files/cases.rs"]
 mod cases;
+#[path = "files/execution.rs"]
+mod execution;
 #[path = "files/programs.rs"]
 mod programs;
 #[path = "files/roles.rs"]

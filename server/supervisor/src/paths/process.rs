@@ -63,8 +63,8 @@ impl Job {
         let walked = self.walk(cancelled, Want::Attr)?;
         walked.found.as_ref().map_err(|errno| *errno)?;
         self.shared.notice(format!(
-            "{path} is a program in the pod; executing the pod's programs is not supported yet: \
-             install it on this machine and list its path under feature.fs.local"
+            "{path} is a program in the pod, which a program without the layer (a statically \
+             linked one) cannot execute: start it by a shell, or install it on this machine"
         ));
         Err(libc::EACCES)
     }

@@ -17,6 +17,18 @@ pub const ALL: &[Case] = &[
     ("a_static_go_program_works", programs::go),
     ("a_shell_works", programs::shell),
     (
+        "programs_of_the_pod_are_executed",
+        super::execution::programs_of_the_pod_are_executed,
+    ),
+    (
+        "programs_of_the_pod_are_spawned",
+        super::execution::programs_of_the_pod_are_spawned,
+    ),
+    (
+        "a_static_program_is_told_what_it_cannot_execute",
+        super::execution::a_static_program_is_told,
+    ),
+    (
         "a_changed_user_is_that_user_in_the_pod",
         programs::another_user,
     ),
