@@ -3,13 +3,15 @@
 //! Every debug adapter keeps its environment somewhere else, names its executable differently and
 //! uses its own port; all of that is data in [`table`]. [`plan`] turns one launch, as an editor
 //! sends it, into changes that the editor only applies. It is called by the daemon, knows no
-//! file, process or session, and the same launch planned twice stays the same.
+//! file, process or session, and the same launch planned twice stays the same. Only
+//! [`executable`] opens files: it gathers the facts that a plan needs.
 
 #![forbid(unsafe_code)]
 
 mod adapter;
 mod container;
 mod environment;
+pub mod executable;
 mod facts;
 mod front;
 mod launch;
