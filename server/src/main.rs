@@ -18,6 +18,7 @@ mod roles;
 mod runtime_dir;
 mod sandboxes;
 mod session;
+mod stand_in;
 mod stdio;
 mod target;
 
@@ -32,6 +33,10 @@ fn main() {
     let role = arguments.nth(1);
     if let Some(role) = role.as_deref().and_then(roles::Role::from_argument) {
         std::process::exit(roles::run(role, arguments.collect()));
+    }
+    if let Err(error) = stand_in::stand_in(std::env::args_os().skip(1)) {
+        tell(format_args!("{error:#}"));
+        std::process::exit(commands::EXIT_FAILED_TO_START);
     }
     let cli = cli::Cli::parse();
     let status = commands::run(cli).unwrap_or_else(|error| {

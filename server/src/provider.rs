@@ -1,6 +1,7 @@
 //! Where agents come from. A provider starts an agent for a target, tells how to reach it, and
 //! removes it. Here: targets on this machine; Kubernetes fills the same shape.
 
+pub mod container;
 pub mod list;
 pub mod local;
 
@@ -36,6 +37,7 @@ pub async fn start_agent(target: &Target, session_key: &str, via: Via) -> Result
     let pid = match target {
         Target::Process(pid) => *pid,
         Target::Sandbox(name) => local::sandbox_target(name)?,
+        Target::Container(name) => container::main_process(name).await?,
     };
     local::start(target, pid, session_key, via).await
 }

@@ -1,4 +1,4 @@
-//! What a program can be run in, as users write it: `sandbox/NAME`, `process/PID`.
+//! What a program can be run in, as users write it: `sandbox/NAME`, `process/PID`, `container/NAME`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,6 +10,8 @@ pub enum Target {
     Process(i32),
     /// A sandbox pod of this user.
     Sandbox(String),
+    /// A container of this machine's Docker or Podman: its name, or the beginning of its id.
+    Container(String),
 }
 
 /// Why a target's name could not be understood.
@@ -18,15 +20,19 @@ pub enum TargetError {
     /// `process/…` without a number.
     #[error("{0:?} is not a process id; write process/PID, for example process/4242")]
     NotAPid(String),
+    /// `container/` alone.
+    #[error("a container has a name; write container/NAME, for example container/web")]
+    NoContainer,
     /// A kind that Kubernetes has.
     #[error(
         "the target {0:?} is in a cluster, which this version cannot reach yet; local targets are \
-         sandbox/NAME and process/PID (see `mirrord-server targets`)"
+         sandbox/NAME, process/PID and container/NAME (see `mirrord-server targets`)"
     )]
     Kubernetes(String),
     /// Anything else.
     #[error(
-        "{0:?} is not a target; write sandbox/NAME or process/PID (see `mirrord-server targets`)"
+        "{0:?} is not a target; write sandbox/NAME, process/PID or container/NAME (see \
+         `mirrord-server targets`)"
     )]
     Unknown(String),
 }
@@ -44,7 +50,6 @@ const KUBERNETES_KINDS: &[&str] = &[
     "rollout",
     "label",
     "targetless",
-    "container",
 ];
 
 impl FromStr for Target {
@@ -61,6 +66,8 @@ impl FromStr for Target {
                 let name = if name.is_empty() { "default" } else { name };
                 Ok(Target::Sandbox(name.to_owned()))
             }
+            "container" if name.is_empty() => Err(TargetError::NoContainer),
+            "container" => Ok(Target::Container(name.to_owned())),
             kind if KUBERNETES_KINDS.contains(&kind) => {
                 Err(TargetError::Kubernetes(text.to_owned()))
             }
@@ -74,6 +81,7 @@ impl fmt::Display for Target {
         match self {
             Target::Process(pid) => write!(f, "process/{pid}"),
             Target::Sandbox(name) => write!(f, "sandbox/{name}"),
+            Target::Container(name) => write!(f, "container/{name}"),
         }
     }
 }
@@ -84,7 +92,7 @@ mod tests {
 
     #[test]
     fn names_are_read_and_written_back() {
-        for text in ["process/1", "sandbox/web"] {
+        for text in ["process/1", "sandbox/web", "container/db"] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
         assert_eq!("sandbox".parse(), Ok(Target::Sandbox("default".into())));
@@ -97,6 +105,7 @@ mod tests {
             ("process/-1", "process/PID"),
             ("pod/web/container/app", "cluster"),
             ("web", "sandbox/NAME"),
+            ("container", "container/NAME"),
         ] {
             let error = text.parse::<Target>().unwrap_err().to_string();
             assert!(error.contains(words), "{text}: {error}");

@@ -4,6 +4,7 @@
 
 pub mod differences;
 pub mod pod;
+pub mod podman;
 pub mod product;
 pub mod programs;
 pub mod run;

@@ -45,11 +45,26 @@ pub const SANDBOX: &[Needed] = &[
     ("strip", "binutils"),
 ];
 
-/// Installs what is missing (root, Debian), or fails with the one line to type.
-pub fn say_what_is_missing(needed: &[Needed]) -> Result<()> {
-    let missing: Vec<&str> = needed
+/// For containers as targets; installed by root only, and skipped where they cannot be.
+pub const CONTAINERS: &[Needed] = &[
+    ("podman", "podman"),
+    ("runc", "runc"),
+    ("busybox", "busybox-static"),
+];
+
+/// What of `needed` is not on PATH.
+pub fn missing(needed: &[Needed]) -> Vec<Needed> {
+    needed
         .iter()
         .filter(|(program, _)| !on_path(program))
+        .copied()
+        .collect()
+}
+
+/// Installs what is missing (root, Debian), or fails with the one line to type.
+pub fn say_what_is_missing(needed: &[Needed]) -> Result<()> {
+    let missing: Vec<&str> = missing(needed)
+        .iter()
         .map(|(_, package)| *package)
         .collect();
     if missing.is_empty() {

@@ -11,7 +11,7 @@ use serde::Serialize;
 pub struct TargetRow {
     /// As `--target` takes it.
     pub path: String,
-    /// `sandbox` or `process`.
+    /// `sandbox`, `container` or `process`.
     pub kind: &'static str,
     /// Name for people.
     pub name: String,
@@ -21,8 +21,8 @@ pub struct TargetRow {
     pub reason: Option<String>,
 }
 
-/// Sandboxes of this user, then processes that live in another network namespace than we do
-/// (containers and pods of this machine), one for each such namespace.
+/// Sandboxes of this user, containers, then processes that live in another network namespace than we do
+/// (other containers and pods of this machine), one for each such namespace.
 pub fn local_targets() -> Result<Vec<TargetRow>> {
     let mut rows = Vec::new();
     let mut known = Vec::new();
@@ -39,6 +39,21 @@ pub fn local_targets() -> Result<Vec<TargetRow>> {
             name: info.pod_name,
             ready: reason.is_none(),
             reason: reason.map(str::to_owned),
+        });
+    }
+    for container in super::container::list()? {
+        known.extend(
+            container
+                .pid
+                .and_then(|pid| network_namespace(&format!("/proc/{pid}"))),
+        );
+        let running = container.state == "running";
+        rows.push(TargetRow {
+            path: format!("container/{}", container.name),
+            kind: "container",
+            name: container.image,
+            ready: running,
+            reason: (!running).then(|| format!("it is {}; start it first", container.state)),
         });
     }
     known.extend(network_namespace("/proc/self"));

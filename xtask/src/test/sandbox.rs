@@ -14,19 +14,30 @@ use crate::{build, prerequisites};
 /// The ordinary user of the second run, when the first is root's: an id nobody has.
 const USER: u32 = 12_345;
 
-/// Why the tests of [`needs_root`] are not run as an ordinary user.
-const NEEDS_ROOT: &str = "only root can make a pod that has several users";
-
-/// Tests of pods with several users.
-fn needs_root(program: &Path) -> bool {
-    program
-        .file_name()
-        .is_some_and(|name| name.to_string_lossy().starts_with("users-"))
+/// Why the tests of a program are not run by this pass: as root, or as an ordinary user.
+fn skipped(program: &Path, as_root: bool) -> Option<&'static str> {
+    let name = program.file_name()?.to_string_lossy();
+    if name.starts_with("users-") && !as_root {
+        return Some("only root can make a pod that has several users");
+    }
+    if name.starts_with("containers-") {
+        if !as_root {
+            return Some("rootless Podman needs a user with sub-ids, which the test's has not");
+        }
+        if let Some((missing, _)) = prerequisites::missing(prerequisites::CONTAINERS).first() {
+            println!("-- {missing} is not installed");
+            return Some("there is no Podman here");
+        }
+    }
+    None
 }
 
 /// Runs it.
 pub fn run() -> Result<Count> {
     prerequisites::say_what_is_missing(prerequisites::SANDBOX)?;
+    if command::is_root() && prerequisites::on_path("apt-get") {
+        prerequisites::say_what_is_missing(prerequisites::CONTAINERS)?;
+    }
     let product = build::product(build::Profile::Dev)?;
     let tests = test_programs()?;
     // Where anybody may read them: a clone can lie in a folder that only root may enter.
@@ -79,9 +90,10 @@ fn pass(who: &str, user: Option<u32>, public: &Path) -> Result<Count> {
         .collect::<Result<_>>()?;
     programs.sort();
     for program in programs {
-        if needs_root(&program) && (user.is_some() || !command::is_root()) {
+        let as_root = user.is_none() && command::is_root();
+        if let Some(reason) = skipped(&program, as_root) {
             let tests = command::output(Command::new(&program).args(["--list", "--format=terse"]))?;
-            println!("-- {} {who}: skipped: {NEEDS_ROOT}", program.display());
+            println!("-- {} {who}: skipped: {reason}", program.display());
             count.skipped += u32::try_from(tests.lines().count())?;
             continue;
         }

@@ -46,10 +46,7 @@ impl Checks {
                 format!("target `{kind}/…`: not yet: Kubernetes targets come later")
             }
             Some(Target::Targetless) => "target: not yet: Kubernetes targets come later".to_owned(),
-            Some(Target::Container(_)) => {
-                "target: not yet: container targets come later".to_owned()
-            }
-            Some(Target::Process(_) | Target::Sandbox(_)) | None => return,
+            Some(Target::Process(_) | Target::Sandbox(_) | Target::Container(_)) | None => return,
         };
         self.warning(&target.origin, &message);
     }

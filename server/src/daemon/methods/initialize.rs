@@ -85,7 +85,9 @@ fn capabilities() -> LspCapabilities {
     let ours = ServerCapabilities {
         protocol_version: PROTOCOL_VERSION,
         server_version: VERSION.to_owned(),
-        target_types: ["sandbox", "process"].map(str::to_owned).to_vec(),
+        target_types: ["sandbox", "process", "container"]
+            .map(str::to_owned)
+            .to_vec(),
         debug_adapters: Vec::new(),
         features: service::SERVED
             .iter()

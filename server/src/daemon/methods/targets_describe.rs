@@ -62,6 +62,7 @@ pub fn look_into(target: &Target) -> anyhow::Result<(String, Container)> {
     let pid = match target {
         Target::Process(pid) => *pid,
         Target::Sandbox(name) => sandbox_target(name)?,
+        Target::Container(name) => crate::provider::container::find(name)?,
     };
     look(pid)
 }
