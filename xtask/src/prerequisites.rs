@@ -24,6 +24,7 @@ pub const UNIT: &[Needed] = &[
     ("nft", "nftables"),
     ("unshare", "util-linux"),
     ("python3", "python3"),
+    ("pip3", "python3-pip"),
     ("gdb", "gdb"),
     ("strace", "strace"),
     ("go", "golang-go"),

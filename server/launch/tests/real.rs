@@ -101,37 +101,32 @@ fn tools() -> PathBuf {
     tools
 }
 
-fn installed(program: &Path, commands: &mut [&mut Command]) {
-    if program.is_file() {
+fn installed(file: &Path, command: &mut Command) {
+    if file.is_file() {
         return;
     }
-    for command in commands {
-        let output = command.output().expect("it starts");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command:?}: {error}");
-    }
+    let output = command.output().expect("it starts");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {error}");
 }
 
+/// The folder to import it from.
 fn debugpy() -> PathBuf {
-    let venv = tools().join("venv");
-    let python = venv.join("bin/python");
-    installed(
-        &venv.join("bin/debugpy-adapter"),
-        &mut [
-            Command::new("python3").args(["-m", "venv"]).arg(&venv),
-            Command::new(&python).args(["-m", "pip", "-q", "install", "debugpy==1.8.17"]),
-        ],
-    );
-    python
+    let folder = tools().join("python");
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "-q", "install", "debugpy==1.8.17", "--target"])
+        .arg(&folder);
+    installed(&folder.join("debugpy/__init__.py"), &mut pip);
+    folder
 }
 
 fn delve() -> PathBuf {
     let folder = tools().join("bin");
     installed(
         &folder.join("dlv"),
-        &mut [Command::new("go")
+        Command::new("go")
             .args(["install", "github.com/go-delve/delve/cmd/dlv@latest"])
-            .env("GOBIN", &folder)],
+            .env("GOBIN", &folder),
     );
     folder.join("dlv")
 }
@@ -142,12 +137,12 @@ fn debugpy_stops_in_a_program_that_got_the_variables_and_the_library() {
     let program = bed.text("app.py");
     let lines = "import os\ntoken = os.environ.get('MIRRORD_LAUNCH_TOKEN')\nmine = os.environ.get('MINE')\nprint(token)\n";
     std::fs::write(&program, lines).unwrap();
-    let python = debugpy();
     let raw = json!({
         "type": "debugpy", "request": "launch", "name": "x", "program": program,
-        "python": [python], "env": {"MINE": "kept"}, "console": "internalConsole",
+        "env": {"MINE": "kept"}, "console": "internalConsole",
     });
-    let mut adapter = Command::new(&python);
+    let mut adapter = Command::new("python3");
+    adapter.env("PYTHONPATH", debugpy());
     let mut dap = Dap::over_stdio(adapter.args(["-m", "debugpy.adapter"]));
     dap.launch(&bed.patched(&raw), &program, 4);
     assert_eq!(dap.evaluate("token"), "'70cafe'");
