@@ -14,11 +14,15 @@ use mirrord_protocol::{
     control::{Answer, FromAgent, RemoteError, Request, RequestId, ToAgent},
 };
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, oneshot},
     task::JoinSet,
 };
 
-use crate::{resolve::resolve, serve::Taken, target::Target};
+use crate::{
+    resolve::resolve,
+    serve::{Rekey, Taken},
+    target::Target,
+};
 
 /// Requests that run at once.
 const MAX_RUNNING: usize = 64;
@@ -42,6 +46,8 @@ pub enum ControlEnd {
 pub struct Context {
     /// The target.
     pub target: Arc<Target>,
+    /// Where the agent is given to another session.
+    pub rekey_tx: mpsc::Sender<Rekey>,
     /// The ports taken for the session, once its streams link stands.
     pub taken: Taken,
 }
@@ -159,7 +165,26 @@ async fn perform(context: &Context, request: Request) -> Result<Answer, RemoteEr
             context.taken.ready().await?.unsubscribe(subscription).await;
             Ok(Answer::Unsubscribed)
         }
+        Request::Rekey { session_key } => rekey(context, session_key).await,
         Request::Resolve { host } => resolve(&context.target, &host).await.map(Answer::Resolved),
+    }
+}
+
+async fn rekey(context: &Context, session_key: String) -> Result<Answer, RemoteError> {
+    let wrong = |message: String| RemoteError {
+        errno: libc::EINVAL,
+        message,
+    };
+    let ending = || wrong("the agent is ending".to_owned());
+    let (done_tx, done_rx) = oneshot::channel();
+    let rekey = Rekey {
+        session_key,
+        done_tx,
+    };
+    context.rekey_tx.send(rekey).await.map_err(|_| ending())?;
+    match done_rx.await.map_err(|_| ending())? {
+        Ok(()) => Ok(Answer::Rekeyed),
+        Err(error) => Err(wrong(error.to_string())),
     }
 }
 

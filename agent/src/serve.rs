@@ -12,7 +12,7 @@ use mirrord_protocol::{
     hello::{Purpose, SessionHello},
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
@@ -35,6 +35,9 @@ const OUTGOING_QUEUE: usize = 256;
 
 /// How long a subscription waits for the streams link that its connections will need.
 const STREAMS_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a session that takes the agent over has to call.
+const NEXT_SESSION: Duration = Duration::from_secs(10);
 
 /// How long the end may take.
 const END_LIMIT: Duration = Duration::from_secs(2);
@@ -61,7 +64,16 @@ impl Taken {
     }
 }
 
+/// The session gives the agent to another one.
+pub struct Rekey {
+    /// The other's public key.
+    pub session_key: String,
+    /// Told when only the other is served.
+    pub done_tx: oneshot::Sender<Result<(), LinkError>>,
+}
+
 enum Event {
+    Rekey(Rekey),
     Called(std::io::Result<Transport>),
     Linked(Box<Result<(SessionHello, Socket), LinkError>>),
     ControlEnded(ControlEnd),
@@ -72,6 +84,10 @@ enum Event {
 struct Agent {
     target: Arc<Target>,
     files: Arc<Files>,
+    identity: AgentIdentity,
+    rekey_tx: mpsc::Sender<Rekey>,
+    /// The next session has not made its control link yet; the end of the last one's means nothing.
+    between_sessions: bool,
     /// The one session that is served, once it has called.
     session: Option<String>,
     grace: Duration,
@@ -99,7 +115,11 @@ pub async fn run(
         .context("could not wait for callers (epoll)")?;
     let (notice_tx, mut notice_rx) = mpsc::channel(OUTGOING_QUEUE);
     let root = (target.root.try_clone()).context("could not keep the target's root directory")?;
+    let (rekey_tx, mut rekey_rx) = mpsc::channel(1);
     let mut agent = Agent {
+        identity: identity.clone(),
+        rekey_tx,
+        between_sessions: false,
         files: Files::new(root, target.creds.clone(), target.capabilities)?,
         target: target.clone(),
         session: None,
@@ -130,6 +150,7 @@ pub async fn run(
             ),
             Some(_) = agent.stream_links.join_next() => Event::StreamsEnded,
             Some(_) = agent.file_links.join_next() => continue,
+            Some(rekey) = rekey_rx.recv() => Event::Rekey(rekey),
             Some(notice) = notice_rx.recv() => {
                 agent.tell(FromAgent::Notice(notice));
                 continue;
@@ -145,6 +166,14 @@ pub async fn run(
             }
         };
         match event {
+            Event::Rekey(Rekey {
+                session_key,
+                done_tx,
+            }) => {
+                let done = agent.rekey(&session_key).await;
+                // A session that does not wait for the answer has lost its link.
+                let _ = done_tx.send(done);
+            }
             Event::Called(Ok(io)) => {
                 let identity = identity.clone();
                 hellos.spawn(async move { accept(io, &identity).await });
@@ -216,12 +245,30 @@ impl Agent {
         }
     }
 
+    /// Ends everything of the session but the link on which it said so, and waits for another.
+    async fn rekey(&mut self, session_key: &str) -> Result<(), LinkError> {
+        self.identity.rekey(session_key)?;
+        if let Some(incoming) = self.incoming_tx.send_replace(None) {
+            incoming.shutdown().await;
+        }
+        self.streams = None;
+        self.stream_links.shutdown().await;
+        self.file_links.shutdown().await;
+        self.session = None;
+        self.between_sessions = true;
+        let cause = "the session that took the agent over did not call".to_owned();
+        self.deadline = Some((Instant::now() + NEXT_SESSION, cause));
+        Ok(())
+    }
+
     fn start_control(&mut self, socket: Socket) {
         self.deadline = None;
+        self.between_sessions = false;
         let (outgoing_tx, outgoing_rx) = mpsc::channel(OUTGOING_QUEUE);
         let (sender, receiver) = socket.into_messages();
         let context = Arc::new(control::Context {
             target: self.target.clone(),
+            rekey_tx: self.rekey_tx.clone(),
             taken: Taken {
                 incoming_rx: self.incoming_tx.subscribe(),
             },
@@ -252,6 +299,10 @@ impl Agent {
     }
 
     async fn control_ended(&mut self, ended: ControlEnd) -> Option<End> {
+        if self.between_sessions {
+            self.control = None;
+            return None;
+        }
         self.control = None;
         match ended {
             ControlEnd::Closed { reason } => Some(End::SessionClosed { reason }),

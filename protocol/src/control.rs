@@ -36,6 +36,13 @@ pub enum Request {
         /// The subscription that [`Answer::Subscribed`] named.
         subscription: u64,
     },
+    /// The session is over, and another of the same user takes the agent: from now on only the
+    /// holder of this key is served. All ports are given back and every link but this one is
+    /// ended; the next session must call within a few seconds.
+    Rekey {
+        /// The next session's public key (64 hex digits).
+        session_key: String,
+    },
     /// Resolve a name as the target's resolver would (hosts file, search list, name servers).
     Resolve {
         /// The name.
@@ -91,6 +98,8 @@ pub enum Answer {
     },
     /// To [`Request::Unsubscribe`].
     Unsubscribed,
+    /// To [`Request::Rekey`].
+    Rekeyed,
     /// To [`Request::Resolve`].
     Resolved(Vec<std::net::IpAddr>),
 }

@@ -157,7 +157,26 @@ pub enum ToSupervisor {
     End {
         /// For the user.
         reason: String,
+        /// How long they have to end by themselves.
+        grace_ms: u64,
     },
+    /// Which decisions are wanted as events from now on.
+    Report {
+        /// Those that lead to the pod, or nowhere.
+        remote: bool,
+        /// Those that stay here too: the layer asks about every call then.
+        local: bool,
+    },
+}
+
+impl ToSupervisor {
+    /// The end, with the time that programs usually get.
+    pub fn end(reason: impl Into<String>) -> Self {
+        ToSupervisor::End {
+            reason: reason.into(),
+            grace_ms: 2_000,
+        }
+    }
 }
 
 /// Addresses of a relayed connection.

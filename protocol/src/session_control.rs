@@ -408,10 +408,6 @@ pub struct SessionOptions {
     pub working_directory: PathBuf,
     /// The program, when it is known; its own folder is this machine's.
     pub program: Option<PathBuf>,
-    /// Variables that the launch gives to the program, beside those of the session's own
-    /// environment.
-    #[serde(default)]
-    pub environment: Vec<(String, String)>,
     /// How long it waits for a process.
     pub expires_ms: u64,
     /// How long its agent is kept for the next session after its end; 0: not at all.
@@ -460,12 +456,15 @@ pub struct Prepared {
     pub folder: PathBuf,
     /// When it expires (RFC 3339, UTC).
     pub expires_at: String,
-    /// Variables to set; no pod values are among them.
-    pub set: Vec<(String, String)>,
-    /// Variables to remove.
-    pub unset: Vec<String>,
-    /// What to put before the program's command line where a preload cannot reach it.
-    pub prefix: Vec<String>,
+    /// The layer, for `LD_PRELOAD`.
+    pub layer: PathBuf,
+    /// The supervisor's socket, for `MIRRORD_SUPERVISOR`.
+    pub socket: PathBuf,
+    /// What admits a process to the session, for `MIRRORD_LAUNCH_TOKEN`; 64 hex digits.
+    pub token: String,
+    /// The program and the arguments to put before a command line that a preload cannot reach;
+    /// the environment is needed there too.
+    pub launcher: Vec<String>,
     /// The target.
     pub target: String,
     /// The configuration file.

@@ -77,6 +77,18 @@ pub enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+    /// Sessions of this user, and what happens in them.
+    Session {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: SessionCommand,
+    },
+    /// The agents of this user's sessions.
+    Agent {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: AgentCommand,
+    },
     /// Show the whole path once: what a program sees plain and inside a sandbox pod.
     Demo,
     /// Make a session key for `--agent`.
@@ -202,5 +214,101 @@ pub enum SandboxCommand {
         /// The program and its arguments.
         #[arg(required = true, last = true, value_name = "CMD")]
         command: Vec<OsString>,
+    },
+}
+
+/// `session …`.
+#[derive(Debug, Subcommand)]
+pub enum SessionCommand {
+    /// Make a session and print what a program needs to be launched into it, as JSON.
+    Prepare(PrepareSession),
+    /// List them.
+    List {
+        /// One JSON array, with those that are over and keep their agent warm.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a session's events, one JSON object a line, until it ends.
+    Events {
+        /// Its id.
+        id: String,
+        /// The first event that is wanted.
+        #[arg(long, default_value_t = 0)]
+        since: u64,
+        /// Also every decision for this machine; the program's local calls are slower meanwhile.
+        #[arg(long)]
+        local: bool,
+    },
+    /// Print the last lines of a session's log and its agent's.
+    Logs {
+        /// Its id.
+        id: String,
+        /// How many of each.
+        #[arg(long, short = 'n', default_value_t = 200)]
+        lines: u32,
+    },
+    /// End one, with its programs.
+    Stop {
+        /// Its id.
+        id: String,
+        /// How long its programs have to end by themselves, in milliseconds.
+        #[arg(long, default_value_t = 2_000)]
+        grace_ms: u64,
+        /// Let whoever launched the programs end them.
+        #[arg(long)]
+        leave: bool,
+    },
+    /// Ask a session a question of its protocol.
+    #[command(hide = true)]
+    Ask {
+        /// Its id.
+        id: String,
+        /// The question, as JSON.
+        request: String,
+    },
+}
+
+/// `session prepare`.
+#[derive(Debug, Args)]
+pub struct PrepareSession {
+    /// Configuration file.
+    #[arg(long, short = 'f', value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Target. Beats the configuration.
+    #[arg(long, short, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Answer the pod's clients from the local program.
+    #[arg(long, conflicts_with = "mirror")]
+    pub steal: bool,
+    /// Give the local program a copy of what the pod's clients send (the default).
+    #[arg(long)]
+    pub mirror: bool,
+    /// Name for people.
+    #[arg(long, default_value = "command line")]
+    pub name: String,
+    /// The program that will be launched, when it is known.
+    #[arg(long, value_name = "FILE")]
+    pub program: Option<PathBuf>,
+    /// How long the session waits for its first process, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    pub expires_ms: Option<u64>,
+    /// How long its agent is kept for the next session, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    pub keep_agent_ms: Option<u64>,
+}
+
+/// `agent …`.
+#[derive(Debug, Subcommand)]
+pub enum AgentCommand {
+    /// List them.
+    List {
+        /// One JSON array instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the agent that a session which is over keeps warm.
+    Stop {
+        /// The session's id.
+        id: String,
     },
 }

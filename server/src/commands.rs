@@ -8,6 +8,7 @@ mod doctor;
 mod exec;
 mod explain;
 mod sandbox;
+mod session;
 mod targets;
 
 use anyhow::Result;
@@ -41,6 +42,8 @@ pub fn run(cli: Cli) -> Result<i32> {
         }
         | Command::VerifyConfig(arguments) => config::verify(arguments),
         Command::Completions { shell } => completions::run(shell),
+        Command::Session { command } => session::run(command, cli.log),
+        Command::Agent { command } => session::run_agent(command),
         Command::Demo => demo::run(),
         Command::NewKey { path } => {
             println!("{}", crate::key_file::create(&path)?);

@@ -4,14 +4,17 @@
 pub mod container;
 pub mod list;
 pub mod local;
+mod process;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 use mirrord_link::{Endpoint, Fingerprint};
 
 use crate::target::Target;
+pub use process::AgentProcess;
 
 /// A started agent.
 pub struct StartedAgent {
@@ -20,7 +23,19 @@ pub struct StartedAgent {
     /// The key it printed first; whoever cannot prove it is not our agent.
     pub fingerprint: Fingerprint,
     /// The agent's process; it ends with its link, this is only to be sure.
-    pub process: Option<tokio::process::Child>,
+    pub process: Option<AgentProcess>,
+}
+
+/// What an agent is started with.
+pub struct AgentOptions {
+    /// The public key (hex) of the only session that it will serve.
+    pub session_key: String,
+    /// How it is reached.
+    pub via: Via,
+    /// How long it waits for a session whose link was lost.
+    pub grace: Duration,
+    /// The file that its log goes to; otherwise it becomes part of ours.
+    pub log: Option<PathBuf>,
 }
 
 /// How the session will reach the agent.
@@ -31,13 +46,12 @@ pub enum Via {
     Tcp(SocketAddr),
 }
 
-/// Starts an agent for `target`. `session_key` is the public key (hex) of the only session that
-/// the agent will serve. Fails before anything runs when the target cannot be used.
-pub async fn start_agent(target: &Target, session_key: &str, via: Via) -> Result<StartedAgent> {
+/// Starts an agent for `target`. Fails before anything runs when the target cannot be used.
+pub async fn start_agent(target: &Target, options: &AgentOptions) -> Result<StartedAgent> {
     let pid = match target {
         Target::Process(pid) => *pid,
         Target::Sandbox(name) => local::sandbox_target(name)?,
         Target::Container(name) => container::main_process(name).await?,
     };
-    local::start(target, pid, session_key, via).await
+    local::start(target, pid, options).await
 }

@@ -24,6 +24,8 @@ pub enum Role {
     Launch,
     /// Serves every editor of the user; its stdin is the listening socket.
     Daemon,
+    /// A session that others launch programs into.
+    Session,
 }
 
 impl Role {
@@ -34,6 +36,7 @@ impl Role {
             Role::FileServer => "@file-server",
             Role::Launch => "@launch",
             Role::Daemon => "@daemon",
+            Role::Session => "@session",
         }
     }
 
@@ -44,6 +47,7 @@ impl Role {
             Role::FileServer,
             Role::Launch,
             Role::Daemon,
+            Role::Session,
         ]
         .into_iter()
         .find(|role| argument == role.argument())
@@ -103,6 +107,7 @@ pub fn run(role: Role, arguments: Vec<OsString>) -> i32 {
         Role::Supervisor => supervise(),
         Role::FileServer => serve_files(),
         Role::Daemon => daemon(&arguments),
+        Role::Session => session(),
     };
     match result {
         Ok(()) => 0,
@@ -138,13 +143,20 @@ fn supervise() -> Result<()> {
         handlers: mirrord_supervisor::handlers,
     };
     let result = mirrord_supervisor::run(config);
-    match std::fs::remove_dir_all(&options.folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::warn!("could not remove {}: {error}", options.folder.display());
-        }
-        _ => {}
-    }
+    remove_after_killed_session(&options.folder);
     Ok(result?)
+}
+
+/// A session that was killed cannot remove its folder. One that lives does it itself, and may still
+/// need it: its agent listens there.
+fn remove_after_killed_session(folder: &std::path::Path) {
+    // The kernel closes the session's socket to us and its lock one after the other.
+    for _ in 0..10 {
+        if !folder.exists() || crate::runtime_dir::remove_if_dead(folder) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn serve_files() -> Result<()> {
@@ -178,6 +190,12 @@ fn daemon(arguments: &[OsString]) -> Result<()> {
             |text| text.to_string_lossy().into_owned(),
         ),
     })
+}
+
+fn session() -> Result<()> {
+    let starter = inherited(FIRST_FD)?;
+    let options = serde_json::from_slice(&given()?).context("could not read the role's options")?;
+    crate::session::host::run(options, starter)
 }
 
 /// We are never supervised ourselves: a file server that waits for itself would wait for ever.
@@ -226,6 +244,11 @@ fn program_environment() -> Result<Vec<(OsString, OsString)>> {
 }
 
 fn options<T: serde::de::DeserializeOwned>() -> Result<T> {
+    Ok(codec::decode(&given()?)?)
+}
+
+/// What our starter wrote to our standard input.
+fn given() -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     std::io::stdin()
         .lock()
@@ -234,7 +257,7 @@ fn options<T: serde::de::DeserializeOwned>() -> Result<T> {
     if bytes.is_empty() {
         bail!("this role is started by mirrord-server itself, not by hand");
     }
-    Ok(codec::decode(&bytes)?)
+    Ok(bytes)
 }
 
 /// Takes over a descriptor that our starter put there.
@@ -250,7 +273,8 @@ fn inherited(number: i32) -> Result<OwnedFd> {
     Ok(fd)
 }
 
-fn start_log(filter: &str) {
+/// Logs go to stderr, wherever that leads.
+pub fn start_log(filter: &str) {
     let filter = tracing_subscriber::EnvFilter::try_new(filter)
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A log that nobody reads any more is no reason to panic.

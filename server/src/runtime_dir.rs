@@ -59,14 +59,18 @@ impl SessionFolder {
     pub fn create(id: &str) -> Result<Self> {
         let parent = user_folder()?;
         remove_dead_sessions(&parent);
-        let path = parent.join(format!("session-{id}"));
+        // It gets its name when it is locked: a folder of that name without a lock is a dead one's.
+        let new = parent.join(format!("starting-{id}"));
         fs::DirBuilder::new()
             .mode(0o700)
-            .create(&path)
-            .with_context(|| format!("could not make the session folder {}", path.display()))?;
-        let lock = lock_file(&path)?;
+            .create(&new)
+            .with_context(|| format!("could not make the session folder {}", new.display()))?;
+        let lock = lock_file(&new)?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .with_context(|| format!("could not lock {}", path.display()))?;
+            .with_context(|| format!("could not lock {}", new.display()))?;
+        let path = parent.join(format!("session-{id}"));
+        fs::rename(&new, &path)
+            .with_context(|| format!("could not make the session folder {}", path.display()))?;
         Ok(SessionFolder { path, _lock: lock })
     }
 
@@ -75,19 +79,33 @@ impl SessionFolder {
         &self.path
     }
 
+    /// The session's id.
+    pub fn id(&self) -> &str {
+        let name = self.path.file_name().and_then(|name| name.to_str());
+        name.and_then(|name| name.strip_prefix("session-"))
+            .unwrap_or_default()
+    }
+
     /// A path inside.
     pub fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 }
 
-impl Drop for SessionFolder {
-    fn drop(&mut self) {
+impl SessionFolder {
+    /// Removes it now.
+    pub fn remove(&self) {
         if let Err(error) = fs::remove_dir_all(&self.path)
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!("could not remove {}: {error}", self.path.display());
         }
+    }
+}
+
+impl Drop for SessionFolder {
+    fn drop(&mut self) {
+        self.remove();
     }
 }
 
@@ -102,7 +120,7 @@ fn lock_file(folder: &Path) -> Result<OwnedFd> {
 }
 
 /// Removes folders whose lock nobody holds: their session was killed.
-fn remove_dead_sessions(parent: &Path) {
+pub fn remove_dead_sessions(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
     };
@@ -110,13 +128,23 @@ fn remove_dead_sessions(parent: &Path) {
         if !entry.file_name().to_string_lossy().starts_with("session-") {
             continue;
         }
-        let Ok(lock) = fs::File::open(entry.path().join("lock")) else {
-            continue;
-        };
-        if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
-            && let Err(error) = fs::remove_dir_all(entry.path())
-        {
-            tracing::warn!("could not remove {}: {error}", entry.path().display());
+        remove_if_dead(&entry.path());
+    }
+}
+
+/// Removes the folder of a session whose process is gone; true when it is removed.
+pub fn remove_if_dead(folder: &Path) -> bool {
+    let Ok(lock) = fs::File::open(folder.join("lock")) else {
+        return false;
+    };
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return false;
+    }
+    match fs::remove_dir_all(folder) {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!("could not remove {}: {error}", folder.display());
+            false
         }
     }
 }

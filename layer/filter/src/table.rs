@@ -15,6 +15,9 @@ pub const VERSION: u32 = 1;
 /// Every decision is wanted as an event: the layer asks the supervisor about everything.
 pub const REPORT_ALL: u32 = 1;
 
+/// Decisions that lead to the pod are wanted as events; for the supervisor's own memory.
+pub const REPORT_REMOTE: u32 = 2;
+
 /// First bytes of the table.
 #[repr(C)]
 pub struct Header {
@@ -22,7 +25,7 @@ pub struct Header {
     pub magic: u64,
     /// [`VERSION`].
     pub version: u32,
-    /// [`REPORT_ALL`] and, later, others; unknown bits are ignored.
+    /// [`REPORT_ALL`], [`REPORT_REMOTE`] and, later, others; unknown bits are ignored.
     pub flags: AtomicU32,
     /// `st_dev` of the pod's mount as `stat(2)` gives it; 0: there is none.
     pub device: AtomicU64,

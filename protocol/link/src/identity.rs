@@ -47,7 +47,7 @@ pub struct SessionIdentity {
 #[derive(Clone)]
 pub struct AgentIdentity {
     key: SigningKey,
-    session: VerifyingKey,
+    session: Arc<Mutex<VerifyingKey>>,
     versions: VersionRange,
     /// The agent's own version, for messages.
     pub(crate) agent_version: String,
@@ -122,18 +122,25 @@ impl SessionIdentity {
 impl AgentIdentity {
     /// A new key for an agent that serves the session with this public key (in hexadecimal).
     pub fn new(session_public: &str, agent_version: &str) -> Result<Self, LinkError> {
-        let bad = || LinkError::BadHello {
-            what: format!("`{session_public}` is not a session's public key (64 hex digits)"),
-        };
-        let bytes = hex::decode_key(session_public).ok_or_else(bad)?;
         Ok(AgentIdentity {
             key: SigningKey::from_bytes(&random_key()?),
-            session: VerifyingKey::from_bytes(&bytes).map_err(|_| bad())?,
+            session: Arc::new(Mutex::new(session_key(session_public)?)),
             versions: mirrord_protocol::VERSION,
             agent_version: agent_version.to_owned(),
             nonces: Arc::default(),
             hello_limit: HELLO_LIMIT,
         })
+    }
+
+    /// Serves the session with this public key from now on, and no other; also for the clones.
+    pub fn rekey(&self, session_public: &str) -> Result<(), LinkError> {
+        let key = session_key(session_public)?;
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = key;
+        Ok(())
+    }
+
+    fn session(&self) -> VerifyingKey {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same agent, speaking other versions (for tests of the negotiation).
@@ -163,7 +170,7 @@ impl AgentIdentity {
     /// Whether the caller holds the session's key and meant this agent.
     pub(crate) fn verify_session(&self, hello: &[u8], proof: &[u8]) -> bool {
         verify(
-            self.session.as_bytes(),
+            self.session().as_bytes(),
             &session_transcript(self.fingerprint(), hello),
             proof,
         )
@@ -172,7 +179,7 @@ impl AgentIdentity {
     /// The proof for one answer.
     pub(crate) fn prove(&self, hello: &[u8], answer: &[u8]) -> Signature {
         self.key
-            .sign(&agent_transcript(&self.session, hello, answer))
+            .sign(&agent_transcript(&self.session(), hello, answer))
     }
 
     /// Remembers a nonce for as long as the agent lives; each is good once.
@@ -187,6 +194,15 @@ impl AgentIdentity {
         nonces.insert(nonce);
         Ok(())
     }
+}
+
+/// A session's public key from its text.
+fn session_key(text: &str) -> Result<VerifyingKey, LinkError> {
+    let bad = || LinkError::BadHello {
+        what: format!("`{text}` is not a session's public key (64 hex digits)"),
+    };
+    let bytes = hex::decode_key(text).ok_or_else(bad)?;
+    VerifyingKey::from_bytes(&bytes).map_err(|_| bad())
 }
 
 /// 32 bytes from the kernel.

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use mirrord_config::LoadedConfig;
+use mirrord_protocol::session_control::OwnedBy;
 
 use crate::cli::Exec;
-use crate::events::EventLog;
-use crate::session::{self, AgentChoice, Options, signals};
+use crate::events::{EventLog, Wanted};
+use crate::session::{self, About, AgentChoice, Options, Work, signals};
 use crate::target::Target;
 
 /// Runs the program in its target; the result is its exit status.
@@ -18,7 +19,7 @@ pub fn run(arguments: Exec, log: String) -> Result<i32> {
     let agent = agent(&arguments)?;
     let events = match &arguments.events {
         Some(path) => EventLog::to_file(path)?,
-        None => EventLog::nowhere(),
+        None => EventLog::kept(Wanted::Nothing),
     };
     // While there is one thread: those that come inherit it.
     signals::block()?;
@@ -31,7 +32,12 @@ pub fn run(arguments: Exec, log: String) -> Result<i32> {
         target,
         agent,
         events,
-        command: arguments.command,
+        about: About {
+            name: arguments.command[0].to_string_lossy().into_owned(),
+            workspace: std::env::current_dir().ok(),
+            owned_by: OwnedBy::User,
+        },
+        work: Work::Program(arguments.command),
         log,
     };
     runtime.block_on(session::run(options))

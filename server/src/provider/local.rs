@@ -1,6 +1,6 @@
 //! Agents for processes of this machine: `mirrord-agent` beside our own executable, as our child.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout};
 
-use super::{StartedAgent, Via};
+use super::{AgentOptions, AgentProcess, StartedAgent, Via};
 use crate::target::Target;
 
 /// An agent that has not said its first line by then never will.
@@ -22,9 +22,9 @@ pub fn sandbox_target(name: &str) -> Result<i32> {
 }
 
 /// Starts the agent and reads its first line.
-pub async fn start(target: &Target, pid: i32, session_key: &str, via: Via) -> Result<StartedAgent> {
+pub async fn start(target: &Target, pid: i32, options: &AgentOptions) -> Result<StartedAgent> {
     let path = beside_us("mirrord-agent")?;
-    let listen = match &via {
+    let listen = match &options.via {
         Via::Unix(path) => format!("unix:{}", path.display()),
         Via::Tcp(address) => format!("tcp:{address}"),
     };
@@ -32,10 +32,12 @@ pub async fn start(target: &Target, pid: i32, session_key: &str, via: Via) -> Re
     command
         .arg("--target-pid")
         .arg(pid.to_string())
-        .args(["--listen", &listen, "--session-key", session_key])
+        .args(["--listen", &listen, "--session-key", &options.session_key])
+        .arg("--grace-ms")
+        .arg(options.grace.as_millis().to_string())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(log(options.log.as_deref())?)
         // A start that is given up must not leave an agent that waits for its link.
         .kill_on_drop(true);
     // SAFETY: setsid(2) is async-signal-safe; it keeps the terminal's Ctrl-C from the agent,
@@ -57,12 +59,12 @@ pub async fn start(target: &Target, pid: i32, session_key: &str, via: Via) -> Re
             Ok(StartedAgent {
                 endpoint,
                 fingerprint,
-                process: Some(process),
+                process: Some(AgentProcess::Child(process)),
             })
         }
         Ok(Ok(None)) => bail!(
             "could not use the target {target}: {}",
-            last_words(process).await
+            last_words(process, options.log.as_deref()).await
         ),
         Ok(Err(error)) => {
             process.kill().await.ok();
@@ -73,7 +75,7 @@ pub async fn start(target: &Target, pid: i32, session_key: &str, via: Via) -> Re
             bail!(
                 "the agent for {target} said nothing for {} s: {}",
                 START_DEADLINE.as_secs(),
-                last_words(process).await
+                last_words(process, options.log.as_deref()).await
             )
         }
     }
@@ -121,8 +123,12 @@ fn read_first_line(line: &str) -> Result<(mirrord_link::Endpoint, mirrord_link::
 }
 
 /// What the agent wrote to stderr before it ended, as one sentence.
-async fn last_words(mut process: Child) -> String {
+async fn last_words(mut process: Child, log: Option<&Path>) -> String {
     let mut text = String::new();
+    if let Some(log) = log {
+        let _ = process.wait().await;
+        text = std::fs::read_to_string(log).unwrap_or_default();
+    }
     if let Some(stderr) = process.stderr.as_mut() {
         let reading = stderr.read_to_string(&mut text);
         let _ = tokio::time::timeout(Duration::from_secs(1), reading).await;
@@ -135,6 +141,19 @@ async fn last_words(mut process: Child) -> String {
     } else {
         text.to_owned()
     }
+}
+
+/// Where the agent's log goes.
+fn log(file: Option<&Path>) -> Result<Stdio> {
+    let Some(path) = file else {
+        return Ok(Stdio::piped());
+    };
+    let file = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("could not make the agent's log {}", path.display()))?;
+    Ok(file.into())
 }
 
 /// The agent's log becomes ours.

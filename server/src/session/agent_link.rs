@@ -1,7 +1,7 @@
 //! The control link: one task owns it; requests are answered by id, news come out in order.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use mirrord_link::{MessageReceiver, MessageSender};
@@ -31,6 +31,7 @@ pub enum AgentNews {
 
 enum Order {
     Ask(Request, oneshot::Sender<Result<Answer, RemoteError>>),
+    Ping(oneshot::Sender<Duration>),
     Close(String, oneshot::Sender<()>),
 }
 
@@ -64,6 +65,7 @@ impl AgentLink {
                 sender,
                 receiver,
                 waiting: HashMap::new(),
+                timed: HashMap::new(),
                 next_id: 1,
             }
             .run(order_rx, &news_tx)
@@ -87,6 +89,13 @@ impl AgentLink {
         answer_rx.await.map_err(|_| gone())?
     }
 
+    /// The round trip of a message, measured now; `None` when the agent does not answer.
+    pub async fn ping(&self) -> Option<Duration> {
+        let (time_tx, time_rx) = oneshot::channel();
+        self.order_tx.send(Order::Ping(time_tx)).await.ok()?;
+        tokio::time::timeout(PING_EVERY, time_rx).await.ok()?.ok()
+    }
+
     /// Ends the link on purpose and waits until the agent has the word.
     pub async fn close(&self, reason: &str) {
         let (done_tx, done_rx) = oneshot::channel();
@@ -105,6 +114,8 @@ struct Task {
     sender: MessageSender,
     receiver: MessageReceiver,
     waiting: HashMap<RequestId, oneshot::Sender<Result<Answer, RemoteError>>>,
+    /// Pings whose time somebody waits for.
+    timed: HashMap<u64, (Instant, oneshot::Sender<Duration>)>,
     next_id: RequestId,
 }
 
@@ -121,6 +132,11 @@ impl Task {
             let outcome = tokio::select! {
                 order = order_rx.recv() => match order {
                     Some(Order::Ask(request, answer_tx)) => self.ask(request, answer_tx).await,
+                    Some(Order::Ping(time_tx)) => {
+                        sent += 1;
+                        self.timed.insert(sent, (Instant::now(), time_tx));
+                        self.send(&ToAgent::Ping(sent)).await
+                    }
                     Some(Order::Close(reason, done_tx)) => {
                         let farewell = self.send(&ToAgent::Close { reason: reason.clone() }).await;
                         let _ = done_tx.send(());
@@ -134,7 +150,13 @@ impl Task {
                     Some(Ok(message)) => match codec::decode(&message) {
                         Err(error) => Err(error.into()),
                         Ok(FromAgent::Close { reason }) => return reason,
-                        Ok(FromAgent::Pong(number)) => { answered = answered.max(number); Ok(()) }
+                        Ok(FromAgent::Pong(number)) => {
+                            answered = answered.max(number);
+                            if let Some((sent_at, time_tx)) = self.timed.remove(&number) {
+                                let _ = time_tx.send(sent_at.elapsed());
+                            }
+                            Ok(())
+                        }
                         Ok(FromAgent::Answer(id, answer)) => { self.answer(id, answer); Ok(()) }
                         Ok(FromAgent::Notice(notice)) => {
                             // A receiver that is gone is ending; its order channel ends us too.

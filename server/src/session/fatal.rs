@@ -4,13 +4,13 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use mirrord_protocol::event::EventKind;
 use mirrord_protocol::local::ToSupervisor;
 use tokio::process::Child;
 
 use super::END_POLITELY;
 use super::agent_link::AgentNews;
 use super::parts::Parts;
+use super::program;
 
 /// Links of one agent that broke together are heard of within this time.
 const TOGETHER: Duration = Duration::from_millis(500);
@@ -49,15 +49,10 @@ pub async fn supervisor_gone(process: &mut Child) -> anyhow::Error {
 }
 
 async fn end_program(parts: &mut Parts, reason: &str) -> anyhow::Error {
-    parts.events.add(EventKind::Notice {
-        level: "error".into(),
-        text: reason.to_owned(),
-    });
-    let end = ToSupervisor::End {
-        reason: reason.to_owned(),
-    };
-    if parts.supervisor.send(&end).await.is_ok() {
-        let _ = tokio::time::timeout(END_POLITELY, parts.program.wait()).await;
+    parts.notice("error", reason);
+    let end = ToSupervisor::end(reason);
+    if parts.supervisor.send(&end).await.is_ok() && parts.program.is_some() {
+        let _ = tokio::time::timeout(END_POLITELY, program::wait(&mut parts.program)).await;
     }
     anyhow!("{reason}; the program was ended")
 }

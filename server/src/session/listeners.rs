@@ -3,7 +3,7 @@
 
 mod alive;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -34,6 +34,8 @@ struct Shared {
     answer_tx: mpsc::UnboundedSender<ToSupervisor>,
     event_tx: mpsc::UnboundedSender<EventKind>,
     ports: Mutex<HashMap<u16, Port>>,
+    /// Ports of the debuggee's debugger, which are nobody else's business.
+    left_alone: Mutex<HashSet<u16>>,
 }
 
 /// A port of the pod that is taken, or about to be.
@@ -73,6 +75,7 @@ impl Listeners {
             answer_tx,
             event_tx,
             ports,
+            left_alone: Mutex::default(),
         };
         let listeners = Listeners {
             shared: Arc::new(shared),
@@ -99,7 +102,10 @@ impl Listeners {
                 return self.answer(ticket, Err(format!("the rules are damaged: {error}")));
             }
         };
-        let (mode, port, rule) = decision;
+        let (mut mode, port, mut rule) = decision;
+        if lock(&self.shared.left_alone).contains(&asked.port()) {
+            (mode, rule) = (IncomingMode::Off, "the debugger's port".to_owned());
+        }
         let mode = match mode {
             IncomingMode::Steal => control::IncomingMode::Steal,
             IncomingMode::Mirror => control::IncomingMode::Mirror,
@@ -123,6 +129,13 @@ impl Listeners {
             rule,
         };
         tokio::spawn(self.clone().take(wish));
+    }
+
+    /// A port of the program that is never taken in the pod.
+    pub fn leave_alone(&self, port: u16) {
+        lock(&self.shared.left_alone).insert(port);
+        let listeners = self.clone();
+        tokio::spawn(async move { listeners.drop_socket(port).await });
     }
 
     async fn take(self, wish: Wish) {
@@ -229,6 +242,21 @@ impl Listeners {
             Ok(listening) => listening,
             Err(error) => return tracing::warn!("could not look for closed listeners: {error:#}"),
         };
+        let why = "the program closed its listener";
+        self.keep_only(number, why, |port| listening.contains(&port))
+            .await;
+    }
+
+    /// Gives the pod's ports back that a socket at this port of this machine stands for.
+    async fn drop_socket(&self, bound: u16) {
+        let numbers: Vec<u16> = self.ports().keys().copied().collect();
+        for number in numbers {
+            self.keep_only(number, "the debugger's port", |port| port != bound)
+                .await;
+        }
+    }
+
+    async fn keep_only(&self, number: u16, why: &str, keep: impl Fn(u16) -> bool) {
         let subscription = {
             let mut ports = self.ports();
             let Some(port) = ports.get_mut(&number) else {
@@ -237,8 +265,7 @@ impl Listeners {
             let Some(subscription) = port.subscription else {
                 return;
             };
-            port.listeners
-                .retain(|listener| listening.contains(&listener.port()));
+            port.listeners.retain(|listener| keep(listener.port()));
             match port.listeners.first() {
                 Some(listener) => {
                     self.shared
@@ -259,13 +286,7 @@ impl Listeners {
             .ask(Request::Unsubscribe { subscription })
             .await
         {
-            Ok(_) => self.event(
-                0,
-                number,
-                "off",
-                "the program closed its listener",
-                "given back",
-            ),
+            Ok(_) => self.event(0, number, "off", why, "given back"),
             Err(error) => self.warn(format!("port {number} could not be given back: {error}")),
         }
     }
@@ -298,9 +319,10 @@ impl Listeners {
     }
 
     fn ports(&self) -> MutexGuard<'_, HashMap<u16, Port>> {
-        self.shared
-            .ports
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shared.ports)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

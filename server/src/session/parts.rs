@@ -4,18 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use mirrord_link::Streams;
+use mirrord_link::{Endpoint, Fingerprint, Streams};
 use mirrord_net::outgoing::OutgoingRelays;
 use mirrord_protocol::event::EventKind;
-use mirrord_protocol::local::ToSupervisor;
+use mirrord_protocol::local::{FromSupervisor, ToSupervisor};
+use mirrord_protocol::session_control::SessionState;
 use tokio::process::Child;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
+use super::End;
 use super::agent_link::{AgentLink, AgentNews};
+use super::board::Board;
 use super::channel::SupervisorChannel;
+use super::control::{Answered, Order};
+use super::life::Life;
 use super::listeners::Listeners;
 use super::program::Program;
-use crate::events::EventLog;
+use super::warm::Left;
+use crate::events::Wanted;
+use crate::provider::AgentProcess;
 use crate::runtime_dir::SessionFolder;
 use crate::target::Target;
 
@@ -25,65 +33,120 @@ const END_POLITELY: Duration = Duration::from_secs(3);
 /// The parts.
 pub struct Parts {
     pub target: Target,
-    pub events: EventLog,
+    pub board: Board,
     /// Notices that the user has seen.
     pub said: std::collections::HashSet<String>,
     pub agent: AgentLink,
     pub agent_news_rx: mpsc::Receiver<AgentNews>,
-    pub agent_process: Option<Child>,
+    pub agent_process: Option<AgentProcess>,
+    pub agent_endpoint: Endpoint,
+    pub agent_fingerprint: Fingerprint,
+    pub agent_version: String,
+    /// The agent served another session before.
+    pub was_warm: bool,
+    /// What admits processes that others launch.
+    pub token: String,
     pub supervisor: Arc<SupervisorChannel>,
     pub supervisor_process: Child,
     pub files_process: Child,
-    pub program: Program,
+    /// Our own program, in the foreground.
+    pub program: Option<Program>,
+    /// The processes, whoever launched them.
+    pub life: Life,
+    /// The end that was asked for, once the processes are gone or their time is over.
+    pub stopping: Option<(Instant, String)>,
+    /// Who waits for the end.
+    pub ended_txs: Vec<oneshot::Sender<Answered>>,
+    pub order_tx: mpsc::Sender<Order>,
+    pub order_rx: mpsc::Receiver<Order>,
+    pub wanted_rx: watch::Receiver<Wanted>,
     pub outgoing: OutgoingRelays,
     pub listeners: Listeners,
     pub answer_tx: mpsc::UnboundedSender<ToSupervisor>,
     pub answer_rx: mpsc::UnboundedReceiver<ToSupervisor>,
     pub event_rx: mpsc::UnboundedReceiver<EventKind>,
     pub streams_tx: watch::Sender<Option<Streams>>,
-    pub _folder: SessionFolder,
+    pub folder: SessionFolder,
 }
 
 impl Parts {
-    /// Puts everything away, in the order in which it leaves nothing behind: the supervised
-    /// processes, then those of ours that serve them, then the agent with all that it took.
-    pub async fn end(mut self, how: &Result<i32>) -> Result<()> {
-        let reason = match how {
-            Ok(_) => "the program ended".to_owned(),
-            Err(error) => format!("{error:#}"),
+    /// Puts everything away but the agent, in the order in which it leaves nothing behind: the
+    /// supervised processes, then those of ours that serve them. What is left is the agent with
+    /// its link, to be closed or kept for the next session.
+    pub async fn end(mut self, how: &End) -> (Left, Result<()>) {
+        let (reason, grace) = match how {
+            End::Program(_) => ("the program ended".to_owned(), None),
+            End::LastProcess => ("its last process ended".to_owned(), None),
+            End::Expired => ("no program was launched into it in time".to_owned(), None),
+            End::Stopped(who, grace) => (who.clone(), Some(*grace)),
+            End::Failed(error) => (format!("{error:#}"), None),
         };
-        state(&mut self.events, "draining", &reason);
-        self.supervisor
-            .send(&ToSupervisor::End {
-                reason: reason.clone(),
-            })
-            .await
-            .ok();
-        if tokio::time::timeout(END_POLITELY, self.program.wait())
-            .await
-            .is_err()
+        self.board.enter(SessionState::Draining, &reason);
+        let mut order = ToSupervisor::end(reason.clone());
+        if let (Some(grace), ToSupervisor::End { grace_ms, .. }) = (grace, &mut order) {
+            *grace_ms = grace.as_millis().try_into().unwrap_or(u64::MAX);
+        }
+        self.supervisor.send(&order).await.ok();
+        let deadline = Instant::now() + grace.unwrap_or_default() + END_POLITELY;
+        self.hear_out(deadline).await;
+        if let Some(program) = &mut self.program
+            && tokio::time::timeout_at(deadline, program.wait())
+                .await
+                .is_err()
         {
-            self.program.kill().await;
+            program.kill().await;
         }
         // The supervisor ends with its programs, the file server with the supervisor; then nobody
         // is left who could miss the agent.
-        let deadline = tokio::time::Instant::now() + END_POLITELY;
+        let deadline = Instant::now() + END_POLITELY;
         end_by(deadline, &mut self.supervisor_process).await;
         end_by(deadline, &mut self.files_process).await;
-        self.agent.close(&reason).await;
         self.streams_tx.send_replace(None);
-        if let Some(agent) = &mut self.agent_process {
-            end_by(deadline, agent).await;
-        }
         while let Ok(kind) = self.event_rx.try_recv() {
-            self.events.add(kind);
+            self.board.events.add(kind);
         }
-        state(&mut self.events, "ended", &reason);
-        self.events.close()
+        self.board.update(|status| {
+            status.processes.clear();
+            status.ports.clear();
+            status.paused = false;
+        });
+        let left = Left {
+            facts: self.agent_facts("warm"),
+            usable: !matches!(how, End::Failed(_)),
+            agent: self.agent,
+            agent_news_rx: self.agent_news_rx,
+            process: self.agent_process,
+            endpoint: self.agent_endpoint,
+            fingerprint: self.agent_fingerprint,
+            board: self.board.clone(),
+            order_rx: self.order_rx,
+            folder: self.folder,
+            reason: reason.clone(),
+            ended_txs: self.ended_txs,
+        };
+        (left, self.board.events.close())
+    }
+
+    /// The last events of the supervisor, until it is gone.
+    async fn hear_out(&mut self, deadline: Instant) {
+        while let Ok(Ok(Some(message))) =
+            tokio::time::timeout_at(deadline, self.supervisor.receive()).await
+        {
+            if let FromSupervisor::Event(kind) = message {
+                self.board.events.add(kind);
+            }
+        }
+    }
+
+    /// Passes a signal to our own program.
+    pub fn signal_program(&self, number: i32) {
+        if let Some(program) = &self.program {
+            program.signal(number);
+        }
     }
 }
 
-async fn end_by(deadline: tokio::time::Instant, process: &mut Child) {
+async fn end_by(deadline: Instant, process: &mut Child) {
     if tokio::time::timeout_at(deadline, process.wait())
         .await
         .is_err()
@@ -91,13 +154,4 @@ async fn end_by(deadline: tokio::time::Instant, process: &mut Child) {
         tracing::warn!("process {:?} did not end by itself", process.id());
         let _ = process.kill().await;
     }
-}
-
-/// Tells a change of the session's state.
-pub fn state(events: &mut EventLog, state: &str, reason: &str) {
-    tracing::info!("session {state}: {reason}");
-    events.add(EventKind::Session {
-        state: state.to_owned(),
-        reason: reason.to_owned(),
-    });
 }

@@ -96,6 +96,14 @@ impl Program {
     }
 }
 
+/// As [`Program::wait`]; for ever where there is none.
+pub async fn wait(program: &mut Option<Program>) -> Result<ExitStatus> {
+    match program {
+        Some(program) => program.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// The program's file, as execvp(3) would find it; `None` when it would not.
 pub fn find(name: &OsStr) -> Option<PathBuf> {
     if name.as_bytes().contains(&b'/') {

@@ -5,47 +5,69 @@ use std::ffi::OsString;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mirrord_link::{IncomingStreams, SessionIdentity, Side};
+use mirrord_link::{IncomingStreams, Side};
 use mirrord_net::incoming::IncomingRelays;
 use mirrord_net::outgoing::OutgoingRelays;
 use mirrord_net::peers::PeerTable;
 use mirrord_protocol::control::TargetFacts;
 use mirrord_protocol::hello::Purpose;
+use mirrord_protocol::session_control::{SessionState, SessionStatus};
+use mirrord_supervisor::LaunchTerms;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::{mpsc, watch};
 
+use super::agent::Agent;
 use super::agent_link::AgentLink;
+use super::board::Board;
 use super::channel::SupervisorChannel;
+use super::life::Life;
 use super::listeners::Listeners;
-use super::parts::{Parts, state};
+use super::parts::Parts;
 use super::program::{self, Program};
 use super::role_process::{empty_memory_file, fill_memory_file};
-use super::{AgentChoice, Options, role_process};
-use crate::provider::{self, StartedAgent, Via};
+use super::{About, Options, Work, control, role_process};
+use crate::events::{self, Wanted};
+use crate::provider;
 use crate::roles::{FileServerOptions, Role, SupervisorOptions};
 use crate::runtime_dir::SessionFolder;
 
-/// Starts everything, the program last.
-pub async fn start(options: Options) -> Result<Parts> {
+/// Name of the supervisor's socket in the session's folder.
+pub const SUPERVISOR_SOCKET: &str = "supervisor";
+
+/// Starts everything, the program last. `step` hears what is being done.
+pub async fn start(options: Options, step: &dyn Fn(&str)) -> Result<Parts> {
+    let folder = SessionFolder::create(&random_id()?)?;
+    start_in(folder, options, step).await
+}
+
+/// As [`start`], in a folder that is there.
+pub async fn start_in(
+    folder: SessionFolder,
+    options: Options,
+    step: &dyn Fn(&str),
+) -> Result<Parts> {
     let Options {
         config,
         target,
         agent,
-        mut events,
-        command,
+        events,
+        work,
+        about,
         log,
     } = options;
-    state(
-        &mut events,
-        "preparing",
-        &format!("starting an agent for {target}"),
-    );
+    let wanted_rx = events.wanted();
+    let board = Board::new(first_status(&folder, &target, &config, about), events);
+    let (order_tx, order_rx) = mpsc::channel(64);
+    control::listen(folder.path(), board.clone(), order_tx.clone())?;
+    let text = format!("starting an agent for {target}");
+    step(&text);
+    board.enter(SessionState::Preparing, &text);
     let layer = provider::local::beside_us("libmirrord_layer.so")?;
-    let session = random_id()?;
-    let folder = SessionFolder::create(&session)?;
 
     // Our other processes load while the rules are compiled and the agent starts.
     let (files_ours, files_theirs) = socketpair(
@@ -59,7 +81,7 @@ pub async fn start(options: Options) -> Result<Parts> {
     drop(files_theirs);
     let (supervisor, supervisor_fd) = SupervisorChannel::pair()?;
     let supervisor = Arc::new(supervisor);
-    let socket = folder.join("supervisor");
+    let socket = folder.join(SUPERVISOR_SOCKET);
     let hand_over = UnixListener::bind(&socket)
         .with_context(|| format!("could not make the socket {}", socket.display()))?;
     let peers = Arc::new(PeerTable::create().context("could not make shared memory")?);
@@ -76,38 +98,39 @@ pub async fn start(options: Options) -> Result<Parts> {
     )?;
     drop((supervisor_fd, hand_over, files_ours));
 
-    let program = program::find(&command[0]);
-    let rules = config
-        .config
-        .compiled_rules_for(&mirrord_config::machine(program.as_deref()))?;
+    let rules = config.config.compiled_rules_for(&machine(&work))?;
     fill_memory_file(&rules_file, rules.as_bytes())?;
 
-    let (started, identity) = start_agent(&target, agent, &folder, session).await?;
+    let agent = Agent::start(&target, agent, &folder, &work).await?;
+    step(&format!("linking to the agent for {target}"));
     // Its links are made beside ours.
     let files_process = file_server.give(&FileServerOptions {
-        endpoint: started.endpoint.to_string(),
-        identity: identity.to_bytes()?,
+        endpoint: agent.started.endpoint.to_string(),
+        identity: agent.identity.to_bytes()?,
         writable: config.config.may_write(),
         callers_ids: rustix::process::getuid().is_root(),
         log: log.clone(),
     })?;
-    let (control, streams) = tokio::try_join!(
-        dial(&started, &identity, Purpose::Control),
-        dial(&started, &identity, Purpose::Streams),
-    )?;
+    let ((hello, control), (_, streams)) =
+        tokio::try_join!(agent.dial(Purpose::Control), agent.dial(Purpose::Streams),)?;
     let (sender, receiver) = control.into_messages();
-    let (agent, facts, agent_news_rx) = AgentLink::start(sender, receiver).await?;
+    let (link, facts, agent_news_rx) = AgentLink::start(sender, receiver).await?;
     let (streams, incoming_streams) = streams.into_streams(Side::Session);
+    let token = random_bytes::<32>()?;
+    let launch = match &work {
+        Work::Program(_) => None,
+        Work::Launch(_) => Some(launch_terms(&config, &facts, token, &layer)?),
+    };
     let supervisor_process = supervisor_role.give(&SupervisorOptions {
         has_files: true,
-        report_all: events.is_wanted(),
+        report_all: *wanted_rx.borrow() == Wanted::All,
         skipped: config.config.skipped_programs(),
         folder: folder.path().to_owned(),
         hostname: config
             .config
             .hostname()
             .then(|| facts.hostname.clone().into_bytes()),
-        launch: None,
+        launch,
         log,
     })?;
 
@@ -116,86 +139,91 @@ pub async fn start(options: Options) -> Result<Parts> {
     let (streams_tx, streams_rx) = watch::channel(Some(streams));
     let outgoing = OutgoingRelays::new(streams_rx, peers.clone(), answer_tx.clone())
         .context("could not make the loopback sockets of outgoing connections")?;
-    let listeners = Listeners::new(agent.clone(), rules, peers, answer_tx.clone(), event_tx);
+    let listeners = Listeners::new(link.clone(), rules, peers, answer_tx.clone(), event_tx);
     tokio::spawn(take_clients(incoming_streams, listeners.relays()));
 
-    let environment = environment(&config, &facts)?;
-    state(&mut events, "ready", &format!("linked to {target}"));
-    let program = Program::start(&command, &environment, &socket, &layer)?;
-    state(&mut events, "running", &command[0].to_string_lossy());
-    Ok(Parts {
+    let (program, life) = match &work {
+        Work::Program(command) => {
+            let environment = environment(&config, &facts)?;
+            let state = SessionState::Ready { expires_at: None };
+            board.enter(state, &format!("linked to {target}"));
+            let program = Program::start(command, &environment, &socket, &layer)?;
+            board.enter(SessionState::Running, &command[0].to_string_lossy());
+            (Some(program), Life::new(Duration::ZERO))
+        }
+        Work::Launch(launch) => (None, Life::new(launch.expires)),
+    };
+    let parts = Parts {
         target,
-        events,
+        board,
         said: std::collections::HashSet::new(),
-        agent,
+        agent: link,
         agent_news_rx,
-        agent_process: started.process,
+        agent_process: agent.started.process,
+        agent_endpoint: agent.started.endpoint,
+        agent_fingerprint: agent.started.fingerprint,
+        agent_version: hello.agent_version,
+        was_warm: agent.was_warm,
+        token: hex(&token),
         supervisor,
         supervisor_process,
         files_process,
         program,
+        life,
+        stopping: None,
+        ended_txs: Vec::new(),
+        order_tx,
+        order_rx,
+        wanted_rx,
         outgoing,
         listeners,
         answer_tx,
         answer_rx,
         event_rx,
         streams_tx,
-        _folder: folder,
-    })
-}
-
-async fn start_agent(
-    target: &crate::target::Target,
-    choice: AgentChoice,
-    folder: &SessionFolder,
-    session: String,
-) -> Result<(StartedAgent, SessionIdentity)> {
-    let (key, started) = match choice {
-        AgentChoice::Join {
-            endpoint,
-            fingerprint,
-            key,
-        } => {
-            let key = crate::key_file::read(&key)?;
-            (
-                key,
-                StartedAgent {
-                    endpoint,
-                    fingerprint,
-                    process: None,
-                },
-            )
-        }
-        choice => {
-            let key = SessionIdentity::new_key()?;
-            let via = match choice {
-                AgentChoice::StartOnTcp(address) => Via::Tcp(address),
-                _ => Via::Unix(folder.join("agent")),
-            };
-            let public = SessionIdentity::public_hex(&key);
-            (key, provider::start_agent(target, &public, via).await?)
-        }
+        folder,
     };
-    let agent = started.fingerprint;
-    Ok((
-        started,
-        SessionIdentity {
-            session,
-            key,
-            agent,
-        },
-    ))
+    let wanted = *parts.wanted_rx.borrow();
+    parts.want(wanted).await?;
+    Ok(parts)
 }
 
-async fn dial(
-    agent: &StartedAgent,
-    identity: &SessionIdentity,
-    purpose: Purpose,
-) -> Result<mirrord_link::Socket> {
-    let (_hello, socket) = mirrord_link::dial(&agent.endpoint, identity, purpose)
-        .await
-        .with_context(|| format!("could not link to the agent at {}", agent.endpoint))?;
-    Ok(socket)
+/// What is known of the session at its start.
+fn first_status(
+    folder: &SessionFolder,
+    target: &crate::target::Target,
+    config: &mirrord_config::LoadedConfig,
+    about: About,
+) -> SessionStatus {
+    SessionStatus {
+        id: folder.id().to_owned(),
+        name: about.name,
+        state: SessionState::Preparing,
+        target: target.to_string(),
+        workspace: about.workspace,
+        owned_by: about.owned_by,
+        pid: rustix::process::getpid().as_raw_nonzero().get(),
+        started_at: events::now(),
+        config_file: config.file.clone(),
+        processes: Vec::new(),
+        ports: Vec::new(),
+        paused: false,
+        next_seq: 0,
+        warm_until: None,
+    }
+}
+
+/// The facts of this machine that the rules depend on.
+fn machine(work: &Work) -> mirrord_rules::Machine {
+    match work {
+        Work::Program(command) => mirrord_config::machine(program::find(&command[0]).as_deref()),
+        Work::Launch(launch) => {
+            let mut machine = mirrord_config::machine(launch.program.as_deref());
+            let folder = launch.working_directory.clone().into_os_string();
+            machine.working_directory = Some(folder.into_vec());
+            machine
+        }
+    }
 }
 
 async fn take_clients(mut incoming: IncomingStreams, relays: IncomingRelays) {
@@ -226,9 +254,36 @@ fn environment(
         .collect())
 }
 
-/// A name for the session that nobody can guess or meet by chance.
-fn random_id() -> Result<String> {
-    let mut bytes = [0u8; 8];
+/// What programs get that others launch.
+fn launch_terms(
+    config: &mirrord_config::LoadedConfig,
+    facts: &TargetFacts,
+    token: [u8; 32],
+    layer: &Path,
+) -> Result<LaunchTerms> {
+    let changes = config.config.environment_changes(&facts.environment)?;
+    let set = changes.set.into_iter();
+    Ok(LaunchTerms {
+        token,
+        set: set
+            .map(|variable| (variable.name, variable.value))
+            .collect(),
+        unset: changes.unset.into_iter().map(String::into_bytes).collect(),
+        layer: layer.as_os_str().as_bytes().to_vec(),
+    })
+}
+
+/// A name that nobody can guess or meet by chance.
+pub fn random_id() -> Result<String> {
+    Ok(hex(&random_bytes::<8>()?))
+}
+
+fn random_bytes<const LENGTH: usize>() -> Result<[u8; LENGTH]> {
+    let mut bytes = [0u8; LENGTH];
     getrandom::fill(&mut bytes).context("could not get random bytes")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,7 @@
 //! The end of a session: no program is left behind whose calls nobody answers.
 
+mod words;
+
 use std::{
     collections::{HashMap, HashSet},
     thread,
@@ -13,7 +15,7 @@ use rustix::{
 
 use crate::{answering::Core, session_link::SessionEnd, status::Status, tell};
 
-/// Between asking and forcing.
+/// Between asking and forcing, when nobody said.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Stops what still runs under our listeners and tells why.
@@ -22,13 +24,15 @@ pub(crate) fn end(core: &Core, why: &SessionEnd) {
     if processes.iter().all(|process| !process.lives()) {
         return;
     }
-    let reason = match why {
-        SessionEnd::Gone => "its session process ended unexpectedly",
-        SessionEnd::Asked(reason) => reason,
+    let (reason, grace) = match why {
+        SessionEnd::Gone => ("its session process ended unexpectedly", GRACE),
+        SessionEnd::Asked { reason, grace } => (reason.as_str(), *grace),
     };
-    tell(format_args!("stopping the program: {reason}"));
+    let text = format!("stopping the program: {reason}");
+    tell(format_args!("{text}"));
+    words::tell_programs(core, &text);
     signal_all(core, Signal::TERM);
-    let deadline = Instant::now() + GRACE;
+    let deadline = Instant::now() + grace;
     while Instant::now() < deadline {
         thread::sleep(Duration::from_millis(20));
         if core.processes.all().iter().all(|process| !process.lives()) && unseen(core).is_empty() {

@@ -159,7 +159,11 @@ impl State {
         decided: (Place, &str),
         errno: Option<i32>,
     ) {
-        if self.session.events_wanted() {
+        let wanted = match decided.0 {
+            Place::Local => self.session.local_events_wanted(),
+            _ => self.session.events_wanted(),
+        };
+        if wanted {
             self.session.event(EventKind::Outgoing {
                 pid,
                 protocol: protocol.to_owned(),

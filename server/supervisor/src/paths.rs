@@ -87,8 +87,9 @@ pub(crate) enum Events {
 }
 
 impl Events {
-    fn wanted(&self) -> bool {
+    fn wanted(&self, stays_here: bool) -> bool {
         match self {
+            Events::Session(link) if stays_here => link.local_events_wanted(),
             Events::Session(link) => link.events_wanted(),
             #[cfg(test)]
             Events::Kept(_) => true,

@@ -46,7 +46,12 @@ pub struct SessionLink {
     socket: OwnedFd,
     news: Mutex<News>,
     next_ticket: AtomicU64,
+    /// Events for decisions "remote" are wanted.
     events: AtomicBool,
+    /// And for those that stay here.
+    local_events: AtomicBool,
+    /// Who tells the layer.
+    on_report: Mutex<Option<OnReport>>,
     dropped: AtomicU64,
     waiting: Mutex<HashMap<Ticket, Weak<Mailbox>>>,
     /// Threads that wait for an answer and read meanwhile.
@@ -66,6 +71,8 @@ struct News {
     /// A thread sends what waits.
     being_sent: bool,
 }
+
+type OnReport = Box<dyn Fn(bool, bool) + Send>;
 
 struct Mailbox {
     arrived: Mutex<VecDeque<ToSupervisor>>,
@@ -91,14 +98,17 @@ pub enum NoAnswer {
 }
 
 impl SessionLink {
-    /// Takes the socket over. `generation` keeps the tickets of a replaced worker apart.
-    pub fn new(socket: OwnedFd, generation: u16, events: bool) -> Arc<SessionLink> {
+    /// Takes the socket over. `generation` keeps the tickets of a replaced worker apart;
+    /// `report` is which decisions are wanted as events, remote ones and local ones.
+    pub fn new(socket: OwnedFd, generation: u16, report: (bool, bool)) -> Arc<SessionLink> {
         Arc::new_cyclic(|me| SessionLink {
             me: me.clone(),
             socket,
             news: Mutex::default(),
             next_ticket: AtomicU64::new((u64::from(generation) << 48) | 1),
-            events: AtomicBool::new(events),
+            events: AtomicBool::new(report.0 || report.1),
+            local_events: AtomicBool::new(report.1),
+            on_report: Mutex::default(),
             dropped: AtomicU64::new(0),
             waiting: Mutex::default(),
             readers: AtomicUsize::new(0),
@@ -144,6 +154,25 @@ impl SessionLink {
     /// Whether somebody listens to per-call events; look before making the text of one.
     pub fn events_wanted(&self) -> bool {
         self.events.load(Ordering::Relaxed)
+    }
+
+    /// Whether events are wanted for calls that stay on this machine.
+    pub fn local_events_wanted(&self) -> bool {
+        self.local_events.load(Ordering::Relaxed)
+    }
+
+    /// Has `tell` told which decisions are wanted, whenever that changes: those that lead to the
+    /// pod, and those that stay here.
+    pub(crate) fn on_report(&self, tell: impl Fn(bool, bool) + Send + 'static) {
+        *lock(&self.on_report) = Some(Box::new(tell));
+    }
+
+    fn report(&self, remote: bool, local: bool) {
+        self.events.store(remote || local, Ordering::Relaxed);
+        self.local_events.store(local, Ordering::Relaxed);
+        if let Some(tell) = &*lock(&self.on_report) {
+            tell(remote, local);
+        }
     }
 
     /// Tells the session something; never waits, see [`FromSupervisor::EventsDropped`].
@@ -254,7 +283,10 @@ impl SessionLink {
             let end = match rustix::net::recv(&self.socket, &mut buf[..], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => SessionEnd::Gone,
                 Ok((len, _)) => match codec::decode::<ToSupervisor>(&buf[..len]) {
-                    Ok(ToSupervisor::End { reason }) => SessionEnd::Asked(reason),
+                    Ok(ToSupervisor::End { reason, grace_ms }) => SessionEnd::Asked {
+                        reason,
+                        grace: Duration::from_millis(grace_ms),
+                    },
                     Ok(message) => {
                         self.deliver(message);
                         continue;
@@ -287,6 +319,7 @@ impl SessionLink {
                 }
                 return;
             }
+            ToSupervisor::Report { remote, local } => return self.report(*remote, *local),
             ToSupervisor::End { .. } => return,
         };
         let mailbox = lock(&self.waiting).get(&ticket).and_then(Weak::upgrade);
@@ -304,7 +337,12 @@ pub(crate) enum SessionEnd {
     /// The session's process is gone.
     Gone,
     /// It said so.
-    Asked(String),
+    Asked {
+        /// For the user.
+        reason: String,
+        /// How long programs have to end by themselves.
+        grace: Duration,
+    },
 }
 
 impl Answers {

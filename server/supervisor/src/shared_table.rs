@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use mirrord_filter::table::{Header, MAGIC, REPORT_ALL, VERSION};
+use mirrord_filter::table::{Header, MAGIC, REPORT_ALL, REPORT_REMOTE, VERSION};
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
     mm::{MapFlags, ProtFlags, mmap},
@@ -83,6 +83,21 @@ impl SharedTable {
     /// The descriptor that the layer maps.
     pub fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+
+    /// Tells the layer, and the workers to come, which decisions are wanted as events: those that
+    /// lead to the pod, and those that stay here.
+    pub fn set_report(&self, remote: bool, local: bool) {
+        let wanted = [(remote, REPORT_REMOTE), (local, REPORT_ALL)];
+        let flags = wanted.iter().filter(|(wanted, _)| *wanted);
+        let flags = flags.fold(0, |all, (_, flag)| all | flag);
+        self.header.flags.store(flags, Ordering::Relaxed);
+    }
+
+    /// What [`SharedTable::set_report`] said last.
+    pub fn report(&self) -> (bool, bool) {
+        let flags = self.header.flags.load(Ordering::Relaxed);
+        (flags & REPORT_REMOTE != 0, flags & REPORT_ALL != 0)
     }
 
     /// Tells the layer which `st_dev` is the pod's.

@@ -37,7 +37,9 @@ pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
         .session
         .try_clone()
         .map_err(setup("duplicate the session's socket"))?;
-    let session = SessionLink::new(socket, held.generation, config.report_all);
+    let session = SessionLink::new(socket, held.generation, held.table.report());
+    let table = held.table.clone();
+    session.on_report(move |remote, local| table.set_report(remote, local));
     let files = match &config.files {
         Some(fd) => Some(
             fd.try_clone()

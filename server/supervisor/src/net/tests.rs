@@ -41,7 +41,7 @@ impl Bed {
         let peers = PeerTable::create().unwrap();
         let rules = mirrord_rules::compile(rules).unwrap();
         let table = crate::shared_table::SharedTable::create(&rules, false).unwrap();
-        let link = SessionLink::new(ours, 0, false);
+        let link = SessionLink::new(ours, 0, (false, false));
         let reader = link.clone();
         std::thread::spawn(move || reader.read_until_end());
         let context = Context {

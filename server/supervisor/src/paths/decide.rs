@@ -282,7 +282,8 @@ impl Shared {
         path: &[u8],
         ruled: Option<(Side, Rule<'_>)>,
     ) {
-        if !self.events.wanted() {
+        let stays = ruled.is_none_or(|(side, _)| side == Side::Local);
+        if !self.events.wanted(stays) {
             return;
         }
         let (place, rule) = match ruled {

@@ -1,0 +1,70 @@
+//! An agent's process on this machine: our child, or one that another session left to us.
+
+use std::os::fd::OwnedFd;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use tokio::io::unix::AsyncFd;
+use tokio::process::Child;
+
+/// The process. It ends with its links; this is to wait for that, and to be sure.
+pub enum AgentProcess {
+    /// Our child; killed when dropped.
+    Child(Child),
+    /// Another's, which lives on when this is dropped.
+    Adopted {
+        /// Its id.
+        pid: i32,
+        /// Stays its, whatever happens to the number.
+        pidfd: AsyncFd<OwnedFd>,
+    },
+}
+
+impl AgentProcess {
+    /// The agent that another session of this user left.
+    pub fn adopt(pid: i32) -> Result<Self> {
+        let what = || format!("could not watch the agent, process {pid}");
+        let id = Pid::from_raw(pid).with_context(what)?;
+        let pidfd = pidfd_open(id, PidfdFlags::empty()).with_context(what)?;
+        // SAFETY: the AsyncFd owns the descriptor, so its number stays ours until it is dropped.
+        let pidfd = unsafe { AsyncFd::register(pidfd) }.with_context(what)?;
+        Ok(AgentProcess::Adopted { pid, pidfd })
+    }
+
+    /// Its id, while it runs.
+    pub fn id(&self) -> Option<i32> {
+        match self {
+            AgentProcess::Child(child) => child.id().and_then(|pid| i32::try_from(pid).ok()),
+            AgentProcess::Adopted { pid, .. } => Some(*pid),
+        }
+    }
+
+    /// Waits for its end.
+    pub async fn wait(&mut self) -> Result<()> {
+        let what = "could not wait for the agent";
+        match self {
+            AgentProcess::Child(child) => child.wait().await.map(drop).context(what),
+            AgentProcess::Adopted { pidfd, .. } => pidfd.readable().await.map(drop).context(what),
+        }
+    }
+
+    /// Ends it by force.
+    pub async fn kill(&mut self) {
+        match self {
+            AgentProcess::Child(child) => drop(child.kill().await),
+            // Gone already is what we want.
+            AgentProcess::Adopted { pidfd, .. } => {
+                let _ = pidfd_send_signal(pidfd.get_ref(), Signal::KILL);
+            }
+        }
+    }
+
+    /// Leaves it to another session. This process must end soon: the child is not waited for any
+    /// more, and `init` does it then.
+    pub fn leave(self) {
+        if let AgentProcess::Child(child) = self {
+            // Dropped, it would be killed.
+            std::mem::forget(child);
+        }
+    }
+}

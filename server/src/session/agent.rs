@@ -1,0 +1,152 @@
+//! The agent that a session begins with: one that an earlier session kept warm, one that is
+//! started now, or one that runs already.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use mirrord_link::{SessionIdentity, SigningKey, Socket};
+use mirrord_protocol::hello::{AgentHello, Purpose};
+use mirrord_protocol::session_control::{SessionAnswer, SessionRequest};
+
+use super::logs::AGENT_LOG;
+use super::warm::AGENT_SOCKET;
+use super::{AgentChoice, Work, list};
+use crate::provider::{self, AgentOptions, AgentProcess, StartedAgent, Via};
+use crate::runtime_dir::SessionFolder;
+use crate::target::Target;
+
+/// How long an agent waits for a session that others launch programs into, when its link is lost.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// An agent of ours.
+pub struct Agent {
+    /// How it is reached.
+    pub started: StartedAgent,
+    /// How we prove ourselves to it.
+    pub identity: SessionIdentity,
+    /// It served another session before.
+    pub was_warm: bool,
+}
+
+impl Agent {
+    /// Finds or starts one.
+    pub async fn start(
+        target: &Target,
+        choice: AgentChoice,
+        folder: &SessionFolder,
+        work: &Work,
+    ) -> Result<Self> {
+        let session = folder.id().to_owned();
+        let key = match &choice {
+            AgentChoice::Join { key, .. } => crate::key_file::read(key)?,
+            _ => SessionIdentity::new_key()?,
+        };
+        let launched = matches!(work, Work::Launch(_));
+        let (started, was_warm) = match choice {
+            AgentChoice::Join {
+                endpoint,
+                fingerprint,
+                ..
+            } => (
+                StartedAgent {
+                    endpoint,
+                    fingerprint,
+                    process: None,
+                },
+                false,
+            ),
+            AgentChoice::StartOnTcp(address) => {
+                let via = Via::Tcp(address);
+                (fresh(target, &key, via, folder, launched).await?, false)
+            }
+            AgentChoice::Start => match warm(target, &key, folder, launched).await {
+                Some(started) => (started, true),
+                None => {
+                    let via = Via::Unix(folder.join(AGENT_SOCKET));
+                    (fresh(target, &key, via, folder, launched).await?, false)
+                }
+            },
+        };
+        let agent = started.fingerprint;
+        Ok(Agent {
+            started,
+            identity: SessionIdentity {
+                session,
+                key,
+                agent,
+            },
+            was_warm,
+        })
+    }
+
+    /// Makes one link.
+    pub async fn dial(&self, purpose: Purpose) -> Result<(AgentHello, Socket)> {
+        let endpoint = &self.started.endpoint;
+        mirrord_link::dial(endpoint, &self.identity, purpose)
+            .await
+            .with_context(|| format!("could not link to the agent at {endpoint}"))
+    }
+}
+
+async fn fresh(
+    target: &Target,
+    key: &SigningKey,
+    via: Via,
+    folder: &SessionFolder,
+    launched: bool,
+) -> Result<StartedAgent> {
+    let options = AgentOptions {
+        session_key: SessionIdentity::public_hex(key),
+        via,
+        // A program in the foreground ends with its session, so nothing would come back.
+        grace: if launched { GRACE } else { Duration::ZERO },
+        log: launched.then(|| folder.join(AGENT_LOG)),
+    };
+    provider::start_agent(target, &options).await
+}
+
+/// One that an earlier session of this target keeps. Whatever goes wrong, a fresh one does it too.
+async fn warm(
+    target: &Target,
+    key: &SigningKey,
+    folder: &SessionFolder,
+    launched: bool,
+) -> Option<StartedAgent> {
+    if !launched {
+        return None;
+    }
+    let found = list::warm_for(&target.to_string()).unwrap_or_else(|error| {
+        tracing::warn!("could not look for a warm agent: {error:#}");
+        Vec::new()
+    });
+    for session in found {
+        match take(&session, key, folder).await {
+            Ok(started) => return Some(started),
+            Err(error) => tracing::info!("could not take over a warm agent: {error:#}"),
+        }
+    }
+    None
+}
+
+async fn take(
+    session: &super::client::SessionClient,
+    key: &SigningKey,
+    folder: &SessionFolder,
+) -> Result<StartedAgent> {
+    let request = SessionRequest::TakeAgent {
+        session_key: SessionIdentity::public_hex(key),
+        folder: folder.path().to_owned(),
+    };
+    match session.ask(request).await? {
+        SessionAnswer::AgentTaken {
+            endpoint,
+            fingerprint,
+            pid,
+        } => Ok(StartedAgent {
+            endpoint: endpoint.parse()?,
+            fingerprint: fingerprint.parse()?,
+            process: pid.map(AgentProcess::adopt).transpose()?,
+        }),
+        other => bail!("a session that was asked for its agent answered {other:?}"),
+    }
+}
