@@ -11,6 +11,7 @@ pub mod failure;
 pub mod framing;
 pub mod greeting;
 pub mod idle;
+pub mod launches;
 pub mod live;
 pub mod log;
 pub mod methods;

@@ -28,7 +28,7 @@ pub mod role_process;
 pub mod signals;
 pub mod spawn;
 mod start;
-mod warm;
+pub mod warm;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -157,8 +157,8 @@ pub struct RestartParams {
 pub struct SubscribeParams {
     /// The session.
     pub session_id: String,
-    /// The last event that the client has; those after it come first, as far as they are kept.
-    /// Without it only new ones come.
+    /// The first event that is wanted: one more than the last that the client has, 0 for all. Those
+    /// that are kept come first. Without it only new ones come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_seq: Option<u64>,
 }

@@ -13,6 +13,10 @@ use super::documents::Documents;
 use super::peer::Peer;
 use super::state::Daemon;
 use super::uri;
+use crate::session::client::SessionClient;
+
+/// Programs of a session that ends with its connection get this long to end by themselves.
+const OWNED_GRACE_MS: u64 = 2_000;
 
 /// One client.
 pub struct Client {
@@ -27,6 +31,10 @@ pub struct Client {
     number: Mutex<Option<u64>>,
     /// Watches and subscriptions by their ids; they end with the connection.
     ongoing: Mutex<HashMap<String, AbortHandle>>,
+    /// Sessions that end with the connection.
+    owned: Mutex<Vec<SessionClient>>,
+    /// One picker at a time; the others wait for their turn.
+    pub picker: tokio::sync::Mutex<()>,
 }
 
 /// What a client said about itself.
@@ -50,6 +58,8 @@ impl Client {
             said: RwLock::default(),
             number: Mutex::default(),
             ongoing: Mutex::default(),
+            owned: Mutex::default(),
+            picker: tokio::sync::Mutex::default(),
         })
     }
 
@@ -122,8 +132,20 @@ impl Client {
         task.inspect(AbortHandle::abort).is_some()
     }
 
+    /// A session that ends with the connection.
+    pub fn own(&self, session: SessionClient) {
+        lock(&self.owned).push(session);
+    }
+
     /// The connection ended.
     pub fn closed(&self) {
+        for session in lock(&self.owned).drain(..) {
+            tokio::spawn(async move {
+                if let Err(error) = session.stop(OWNED_GRACE_MS, true).await {
+                    tracing::debug!("a session was gone before its connection: {error}");
+                }
+            });
+        }
         if let Some(number) = lock(&self.number).take() {
             self.daemon.leave(number);
         }

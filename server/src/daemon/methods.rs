@@ -1,5 +1,6 @@
 //! One file for each method or family of methods.
 
+pub mod agent;
 pub mod config_active;
 pub mod config_list;
 pub mod config_verify;
@@ -7,7 +8,16 @@ pub mod doctor;
 pub mod explain;
 pub mod initialize;
 pub mod kube;
+pub mod launch_after;
+pub mod launch_prepare;
 pub mod notify;
+pub mod session_list;
+pub mod session_logs;
+pub mod session_prove;
+pub mod session_restart;
+pub mod session_rule;
+pub mod session_stop;
+pub mod session_subscribe;
 pub mod status;
 pub mod targets_describe;
 pub mod targets_list;

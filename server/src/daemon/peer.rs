@@ -1,11 +1,6 @@
 //! The way to one client. Notifications go straight into its outbox, so that they keep their
 //! order with answers; questions go through the service, which matches their answers.
 
-#![expect(
-    dead_code,
-    reason = "launches ask questions and undo; sessions bring them"
-)]
-
 use std::marker::PhantomData;
 
 use mirrord_editor_protocol as editor;

@@ -1,11 +1,6 @@
 //! What a request's handler can know of its own request: whether it was cancelled, and how to
 //! undo what it began.
 
-#![expect(
-    dead_code,
-    reason = "launches ask questions and undo; sessions bring them"
-)]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,14 +35,10 @@ impl Context {
         self.undoes.load(Ordering::Acquire)
     }
 
-    /// Waits until it is cancelled.
-    pub async fn cancelled(&self) {
-        self.cancelled.cancelled().await;
-    }
-
-    /// The handler has something to undo from here on: it watches [`Context::cancelled`] itself
-    /// and is not simply dropped. The request is answered when it returns.
-    pub fn undoes_by_itself(&self) {
+    /// The handler has something to undo from here on: it watches the token itself and is not
+    /// simply dropped. The request is answered when it returns.
+    pub fn undoes_by_itself(&self) -> CancellationToken {
         self.undoes.store(true, Ordering::Release);
+        self.cancelled.clone()
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::launches::Launches;
 use super::peer::Peer;
 use super::saved::Saved;
 
@@ -19,6 +20,8 @@ pub struct Daemon {
     pub state_folder: PathBuf,
     /// What is remembered.
     pub saved: Saved,
+    /// Launches, for `restart`.
+    pub launches: Launches,
     /// Clients after their `initialized`, for what everybody hears.
     peers: Mutex<BTreeMap<u64, Peer>>,
     next_peer: AtomicU64,
@@ -34,6 +37,7 @@ impl Daemon {
             started_at: crate::events::now(),
             saved: Saved::open(&state_folder),
             state_folder,
+            launches: Launches::default(),
             peers: Mutex::default(),
             next_peer: AtomicU64::new(0),
             connections: watch::Sender::new(0),

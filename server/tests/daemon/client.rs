@@ -42,7 +42,7 @@ impl Home {
 
     /// `mirrord-server` in this home.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mirrord-server"));
+        let mut command = Command::new(crate::server());
         command
             .args(arguments)
             .env("HOME", self.folder.path())

@@ -4,3 +4,7 @@ mod client;
 mod framing;
 mod life;
 mod methods;
+
+fn server() -> std::path::PathBuf {
+    env!("CARGO_BIN_EXE_mirrord-server").into()
+}

@@ -88,7 +88,10 @@ fn capabilities() -> LspCapabilities {
         target_types: ["sandbox", "process", "container"]
             .map(str::to_owned)
             .to_vec(),
-        debug_adapters: Vec::new(),
+        debug_adapters: mirrord_launch::table::names()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
         features: service::SERVED
             .iter()
             .map(|name| (*name).to_owned())

@@ -1,0 +1,101 @@
+//! `mirrord/session/rule`: one rule of a running session.
+
+use std::sync::Arc;
+
+use mirrord_editor_protocol::session::{RuleAction, RuleParams, RuleResult, RuleSubject};
+use mirrord_protocol::session_control::{PathPlace, PortMode, RuleChange};
+
+use super::Outcome;
+use crate::daemon::client::Client;
+use crate::daemon::failure::Failure;
+use crate::daemon::sessions;
+
+/// Changes it.
+pub async fn rule(_: &Arc<Client>, params: RuleParams) -> Outcome<RuleResult> {
+    let change = change(&params)?;
+    let found = sessions::find(&params.session_id).await?;
+    let (edit, _) = found.client.rule(change).await?;
+    Ok(RuleResult {
+        rule: format!("{} {}", edit.path.join("."), params.value),
+        key: edit.path,
+        value: edit.value,
+        edit: None,
+    })
+}
+
+fn change(params: &RuleParams) -> Result<RuleChange, Failure> {
+    let cannot = || {
+        Failure::invalid(format!(
+            "a {} cannot be made {:?}: paths can be local, remote, readOnly or notFound, hosts \
+             local or remote, ports steal, mirror or off",
+            params.subject,
+            params.action.as_str()
+        ))
+    };
+    Ok(match params.subject {
+        RuleSubject::Path => RuleChange::Path {
+            path: params.value.clone(),
+            place: match params.action {
+                RuleAction::Local => PathPlace::Local,
+                RuleAction::Remote => PathPlace::RemoteWrite,
+                RuleAction::ReadOnly => PathPlace::Remote,
+                RuleAction::NotFound => PathPlace::NotFound,
+                _ => return Err(cannot()),
+            },
+        },
+        RuleSubject::Host => RuleChange::Host {
+            host: params.value.clone(),
+            port: None,
+            remote: match params.action {
+                RuleAction::Local => false,
+                RuleAction::Remote => true,
+                _ => return Err(cannot()),
+            },
+        },
+        RuleSubject::Port => RuleChange::Port {
+            port: params.value.parse().map_err(|_| {
+                Failure::invalid(format!("{:?} is not a port (1 to 65535)", params.value))
+            })?,
+            mode: match params.action {
+                RuleAction::Steal => PortMode::Steal,
+                RuleAction::Mirror => PortMode::Mirror,
+                RuleAction::Off | RuleAction::Local => PortMode::Off,
+                _ => return Err(cannot()),
+            },
+        },
+        RuleSubject::Other(_) => return Err(cannot()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(subject: RuleSubject, value: &str, action: RuleAction) -> RuleParams {
+        RuleParams {
+            session_id: "s".into(),
+            subject,
+            value: value.into(),
+            action,
+        }
+    }
+
+    #[test]
+    fn a_rule_that_makes_no_sense_says_what_can_be_done() {
+        for (subject, value, action) in [
+            (RuleSubject::Path, "/x", RuleAction::Steal),
+            (RuleSubject::Host, "db", RuleAction::NotFound),
+            (RuleSubject::Port, "80", RuleAction::NotFound),
+            (RuleSubject::Port, "http", RuleAction::Steal),
+            (RuleSubject::Other("pod".into()), "x", RuleAction::Local),
+        ] {
+            assert!(
+                change(&asked(subject.clone(), value, action)).is_err(),
+                "{subject}"
+            );
+        }
+        let port = change(&asked(RuleSubject::Port, "80", RuleAction::Steal)).unwrap();
+        let mode = PortMode::Steal;
+        assert_eq!(port, RuleChange::Port { port: 80, mode });
+    }
+}
