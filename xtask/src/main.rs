@@ -6,6 +6,7 @@ mod command;
 mod demo;
 mod licences;
 mod prerequisites;
+mod schemas;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +37,12 @@ enum Command {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Make the JSON Schemas and the pages about configuration and protocol from the code.
+    Schemas {
+        /// Write nothing; fail when a file is not as the code says.
+        #[arg(long)]
+        check: bool,
+    },
     /// Run the tests: all stages, or those named (lint, unit, sandbox).
     Test {
         /// Stages.
@@ -55,6 +62,11 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Demo => demo::run()?,
         Command::Bench { json, only } => bench::run(json.as_deref(), &only)?,
+        Command::Schemas { check } => {
+            if !schemas::run(check)? {
+                std::process::exit(1);
+            }
+        }
         Command::Test { stages } => {
             if !test::run(&stages)? {
                 std::process::exit(1);

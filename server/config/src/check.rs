@@ -1,6 +1,8 @@
 //! What is wrong with a configuration whose values are each right by themselves: patterns that do
 //! not compile, keys that exclude each other, and what we do not serve yet.
 
+mod conflicts;
+mod http;
 mod not_yet;
 
 use fancy_regex::Regex;
@@ -9,12 +11,13 @@ use mirrord_rules::{Machine, Side};
 use crate::config::Config;
 use crate::config::incoming::IncomingMode;
 use crate::config::target::Target;
-use crate::problem::{Problem, Severity};
+use crate::effective::Unserved;
+use crate::problem::{Code, Problem, Severity};
 use crate::reader::inner_place;
 use crate::setting::{Origin, Setting};
 
 /// All problems of a configuration that was read.
-pub(crate) fn check(config: &Config) -> Vec<Problem> {
+pub(crate) fn check(config: &Config, unserved: &[Unserved]) -> Vec<Problem> {
     let mut checks = Checks {
         problems: Vec::new(),
     };
@@ -22,9 +25,12 @@ pub(crate) fn check(config: &Config) -> Vec<Problem> {
         checks.problems.push(config.explain(&error));
     }
     checks.env(config);
+    checks.fs(config);
     checks.incoming(config);
+    checks.http(config);
     checks.outgoing_and_dns(config);
     checks.target(config);
+    checks.unserved(unserved);
     checks.not_yet(config);
     checks.problems
 }
@@ -34,37 +40,57 @@ struct Checks {
 }
 
 impl Checks {
-    fn add(&mut self, severity: Severity, origin: &Origin, message: &str, help: Option<&str>) {
+    fn add(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        origin: &Origin,
+        message: &str,
+    ) -> &mut Problem {
         let place = origin.place().cloned();
         let message = match (&place, origin) {
             (None, Origin::Env(_) | Origin::Flag(_)) => format!("{message} (from {origin})"),
             _ => message.to_owned(),
         };
-        let help = help.map(str::to_owned);
-        self.problems.push(Problem {
+        let problem = Problem {
             severity,
-            message,
-            place,
-            help,
-        });
+            ..Problem::error(code, message)
+        };
+        let index = self.problems.len();
+        self.problems.push(problem.at(place));
+        &mut self.problems[index]
     }
 
-    fn error(&mut self, origin: &Origin, message: &str, help: &str) {
-        self.add(Severity::Error, origin, message, Some(help));
+    fn error(&mut self, code: Code, origin: &Origin, message: &str, help: &str) {
+        self.add(Severity::Error, code, origin, message).help = Some(help.to_owned());
     }
 
-    fn warning(&mut self, origin: &Origin, message: &str) {
-        self.add(Severity::Warning, origin, message, None);
+    fn warning(&mut self, code: Code, origin: &Origin, message: &str) {
+        self.add(Severity::Warning, code, origin, message);
     }
 
     fn env(&mut self, config: &Config) {
         let env = &config.feature.env;
         if env.include.value.is_some() && env.exclude.value.is_some() {
             self.error(
+                Code::Conflict,
                 &env.exclude.origin,
                 "feature.env.include and feature.env.exclude cannot both be given",
                 "keep one of the two",
             );
+        }
+        for (name, value) in &env.overrides.value.0 {
+            let unset = env.unset.value.0.iter();
+            if unset
+                .clone()
+                .any(|other| other.value.eq_ignore_ascii_case(&name.value))
+            {
+                let message = format!(
+                    "feature.env.override has no effect on {}, for feature.env.unset removes it",
+                    name.value
+                );
+                self.warning(Code::Conflict, &value.origin, &message);
+            }
         }
         for (pattern, _) in &env.mapping.value.0 {
             self.regex("feature.env.mapping", pattern);
@@ -85,18 +111,16 @@ impl Checks {
             .rsplit(": ")
             .next()
             .unwrap_or("");
-        self.problems.push(Problem {
-            severity: Severity::Error,
-            message: format!("{name}: bad regular expression `{}`: {why}", pattern.value),
-            place,
-            help: None,
-        });
+        let message = format!("{name}: bad regular expression `{}`: {why}", pattern.value);
+        let problem = Problem::error(Code::BadPattern, message);
+        self.problems.push(problem.at(place));
     }
 
     fn incoming(&mut self, config: &Config) {
         let incoming = &config.feature.network.incoming;
         if incoming.ports.value.is_some() && !incoming.ignore_ports.value.0.is_empty() {
             self.error(
+                Code::Conflict,
                 &incoming.ignore_ports.origin,
                 "feature.network.incoming.ports and .ignore_ports cannot both be given",
                 "keep one of the two",
@@ -110,33 +134,12 @@ impl Checks {
             .any(|(from, to)| from == to)
         {
             self.warning(
+                Code::NoEffect,
                 &incoming.port_mapping.origin,
                 "feature.network.incoming.port_mapping maps a port to itself, which changes nothing",
             );
         }
-        let filter = &incoming.http_filter;
-        for (name, pattern) in [
-            ("header_filter", &filter.header_filter),
-            ("path_filter", &filter.path_filter),
-        ] {
-            let name = format!("feature.network.incoming.http_filter.{name}");
-            match &pattern.value {
-                Some(text) if text.is_empty() => {
-                    self.error(&pattern.origin, &format!("{name} is empty"), "leave it out");
-                }
-                Some(text) => {
-                    let origin = pattern.origin.clone();
-                    self.regex(
-                        &name,
-                        &Setting {
-                            value: text.clone(),
-                            origin,
-                        },
-                    );
-                }
-                None => {}
-            }
-        }
+        self.incoming_ports(config);
     }
 
     fn outgoing_and_dns(&mut self, config: &Config) {
@@ -145,6 +148,7 @@ impl Checks {
         if let Some(filter) = &outgoing.filter.value {
             if filter.filters.0.is_empty() {
                 self.error(
+                    Code::Missing,
                     &outgoing.filter.origin,
                     "feature.network.outgoing.filter has an empty list",
                     "list what shall go there, or leave the filter out",
@@ -152,6 +156,7 @@ impl Checks {
             }
             if filter.side == Side::Remote && !dns.enabled.value {
                 self.warning(
+                    Code::Conflict,
                     &outgoing.filter.origin,
                     "feature.network.outgoing.filter sends names to the target, but \
                      feature.network.dns is off: the names are resolved on this machine",
@@ -161,6 +166,7 @@ impl Checks {
         if let Some(filter) = &dns.filter.value {
             if !dns.enabled.value {
                 self.warning(
+                    Code::NoEffect,
                     &dns.filter.origin,
                     "feature.network.dns.filter has no effect, for feature.network.dns is off",
                 );
@@ -175,6 +181,7 @@ impl Checks {
             });
             if other_side.is_some() {
                 self.warning(
+                    Code::Conflict,
                     &dns.filter.origin,
                     "feature.network.dns.filter resolves a name on one side that \
                      feature.network.outgoing.filter calls on the other: the address may mean \
@@ -186,14 +193,24 @@ impl Checks {
 
     fn target(&mut self, config: &Config) {
         let target = &config.target.path;
+        let incoming = &config.feature.network.incoming.mode;
+        let namespace = &config.target.namespace;
         match &target.value {
-            Some(Target::Targetless)
-                if config.feature.network.incoming.mode.value.0 == IncomingMode::Steal =>
-            {
+            Some(Target::Targetless) if incoming.value.0 == IncomingMode::Steal => {
                 self.error(
-                    &config.feature.network.incoming.mode.origin,
+                    Code::Conflict,
+                    &incoming.origin,
                     "nothing can be stolen without a target",
                     "name a target, or set feature.network.incoming to `off`",
+                );
+            }
+            Some(Target::Process(_) | Target::Sandbox(_) | Target::Container(_))
+                if namespace.value.is_some() =>
+            {
+                self.warning(
+                    Code::NoEffect,
+                    &namespace.origin,
+                    "target.namespace has no effect: targets of this machine have none",
                 );
             }
             _ => {}

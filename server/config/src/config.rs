@@ -2,6 +2,7 @@
 
 pub mod env;
 pub mod fs;
+pub mod http_filter;
 pub mod incoming;
 pub mod network;
 pub mod outgoing;
@@ -41,7 +42,7 @@ group! {
         }
         unserved {
             /// How the agent is started in a cluster.
-            "agent": unserved::AGENT, CLUSTER, env &["MIRRORD_AGENT_CLEAN_IPTABLES_ON_START", "MIRRORD_AGENT_COMMUNICATION_TIMEOUT", "MIRRORD_AGENT_EXCLUDE_FROM_MESH", "MIRRORD_AGENT_EXTERNAL_IP_FIX", "MIRRORD_AGENT_HTTP_DETECTION_TIMEOUT", "MIRRORD_AGENT_IMAGE", "MIRRORD_AGENT_IMAGE_PULL_POLICY", "MIRRORD_AGENT_IMAGE_REGISTRY", "MIRRORD_AGENT_IMAGE_TAG", "MIRRORD_AGENT_JSON_LOG", "MIRRORD_AGENT_NAMESPACE", "MIRRORD_AGENT_RUST_LOG", "MIRRORD_AGENT_STARTUP_TIMEOUT", "MIRRORD_AGENT_STEALER_FLUSH_CONNECTIONS", "MIRRORD_AGENT_TTL", "MIRRORD_EPHEMERAL_CONTAINER"];
+            "agent": unserved::AGENT, CLUSTER;
             /// Accept a cluster's certificate without checking it.
             "accept_invalid_certificates": Shape::Bool, CLUSTER, env &["MIRRORD_ACCEPT_INVALID_CERTIFICATES"];
             /// Path of the kubeconfig file.
@@ -57,10 +58,10 @@ group! {
             /// Use mirrord's operator.
             "operator": Shape::Bool, Status::Operator("sessions here need no operator"), env &["MIRRORD_OPERATOR_ENABLE"];
             /// Sessions over several clusters.
-            "multi_cluster": Shape::Bool, Status::Operator("it plans sessions over clusters"), env &["MIRRORD_MULTI_CLUSTER"];
+            "multi_cluster": Shape::Bool, Status::Operator("it plans sessions over clusters; here each session names its own context"), env &["MIRRORD_MULTI_CLUSTER"];
             /// Settings for runs in continuous integration.
-            "ci": Shape::Keys(&[("output_dir", Shape::Text)]),
-                Status::Operator("it starts sessions for continuous integration");
+            "ci": unserved::CI,
+                Status::Operator("it starts sessions for continuous integration; `exec` and the daemon run there as anywhere");
             /// Containers that mirrord starts beside a local container.
             "container": unserved::CONTAINER,
                 Status::NotYet("running local containers comes later");
@@ -107,13 +108,13 @@ group! {
         }
         unserved {
             /// Work in a copy of the target.
-            "copy_target": unserved::COPY_TARGET, Status::Operator("it copies the target");
+            "copy_target": unserved::COPY_TARGET, Status::Operator("it copies the target; steal with an `http_filter` to leave the target to others");
             /// Share message queues with the target.
-            "split_queues": Shape::Any, Status::Operator("it splits the queues' messages");
+            "split_queues": Shape::ListOrObject, Status::Operator("it splits the queues' messages; give the program a queue of its own by `feature.env.override`");
             /// Own branches of the target's databases.
-            "db_branches": Shape::Any, Status::Operator("it copies databases");
+            "db_branches": Shape::ListOrObject, Status::Operator("it copies databases; name a database of your own by `feature.env.override`");
             /// Preview environments.
-            "preview": unserved::PREVIEW, Status::Operator("it runs previews in the cluster"), env &["MIRRORD_PREVIEW_CREATION_TIMEOUT_SECS", "MIRRORD_PREVIEW_IDLE_SLEEP_AFTER_SECS", "MIRRORD_PREVIEW_IDLE_WAKE_TIMEOUT_SECS", "MIRRORD_PREVIEW_IMAGE", "MIRRORD_PREVIEW_REPLICAS", "MIRRORD_PREVIEW_START_IDLE", "MIRRORD_PREVIEW_TTL_MINS", "MIRRORD_PREVIEW_TTL_SECS"];
+            "preview": unserved::PREVIEW, Status::Operator("it runs previews in the cluster; here the program runs on this machine");
         }
     }
 }

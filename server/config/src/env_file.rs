@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::problem::{Place, Problem, Severity, SourceFile};
+use crate::problem::{Code, Place, Problem, SourceFile};
 use crate::setting::Setting;
 
 /// The variables of the file, if one is named.
@@ -13,26 +13,27 @@ pub(crate) fn read(setting: &Setting<Option<String>>) -> Result<Vec<(String, Str
         return Ok(Vec::new());
     };
     let unreadable = |why: &dyn std::fmt::Display| {
-        Problem {
-        severity: Severity::Error,
-        message: format!(
+        let message = format!(
             "feature.env.env_file: could not read {path} (named by {}): {why}",
             setting.origin
-        ),
-        place: setting.origin.place().cloned(),
-        help: Some("check the path and its permissions; it is relative to the folder that the program is started in".to_owned()),
-    }
+        );
+        Problem::error(Code::Unreadable, message)
+            .at(setting.origin.place().cloned())
+            .help(
+                "check the path and its permissions; it is relative to the folder that the \
+                 program is started in",
+            )
     };
     let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
     let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
     let variables: Result<Vec<_>, _> = dotenvy::from_read_iter(text.as_bytes()).collect();
     variables.map_err(|error| match &error {
-        dotenvy::Error::LineParse(line, at) => Problem {
-            severity: Severity::Error,
-            message: "feature.env.env_file: this is not a variable".to_owned(),
-            place: Some(place(path, &text, line, *at)),
-            help: Some("write one `NAME=value` a line, values with blanks in quotes".to_owned()),
-        },
+        dotenvy::Error::LineParse(line, at) => {
+            let message = "feature.env.env_file: this is not a variable".to_owned();
+            Problem::error(Code::Syntax, message)
+                .at(Some(place(path, &text, line, *at)))
+                .help("write one `NAME=value` a line, values with blanks in quotes")
+        }
         error => unreadable(error),
     })
 }

@@ -3,7 +3,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::reader::{Kind, Reader};
+use crate::group::Word;
+use crate::problem::Code;
+use crate::reader::{Kind, Part, Reader};
 use crate::setting::{Origin, Setting};
 use crate::tree::{Node, Value};
 
@@ -12,7 +14,16 @@ impl Kind for bool {
         match node.value {
             Value::Bool(value) => Some(value),
             _ => {
-                reader.wrong_kind(node, "`true` or `false`");
+                let word = match &node.value {
+                    Value::Text(text) => match text.to_lowercase().as_str() {
+                        "true" | "yes" | "on" => Some("true"),
+                        "false" | "no" | "off" => Some("false"),
+                        _ => None,
+                    },
+                    _ => None,
+                };
+                let fix = word.and_then(|word| reader.replacing(&node.span, |_| word.to_owned()));
+                reader.wrong_kind(node, "`true` or `false`").fix = fix;
                 None
             }
         }
@@ -60,8 +71,25 @@ impl Kind for u16 {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         match node.value {
             Value::Integer(value) if u16::try_from(value).is_ok() => u16::try_from(value).ok(),
+            Value::Integer(value) => {
+                let name = reader.name("");
+                let message =
+                    format!("{name} must be a port (a number from 0 to 65535), not {value}");
+                reader.error(Code::OutOfRange, &node.span, message);
+                None
+            }
             _ => {
-                reader.wrong_kind(node, "a port (a number from 0 to 65535)");
+                let digits =
+                    matches!(&node.value, Value::Text(text) if text.parse::<u16>().is_ok());
+                let fix = match digits {
+                    true => reader.replacing(&node.span, |written| {
+                        written.trim_matches(['"', '\'']).to_owned()
+                    }),
+                    false => None,
+                };
+                reader
+                    .wrong_kind(node, "a port (a number from 0 to 65535)")
+                    .fix = fix;
                 None
             }
         }
@@ -87,9 +115,10 @@ impl Kind for String {
         match &node.value {
             Value::Text(text) => Some(text.clone()),
             Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
-                let message = format!("{} must be text, not {}", reader.name(""), node.kind());
-                let help = "put it in quotation marks".to_owned();
-                reader.error(&node.span, message, Some(help));
+                let fix = reader.replacing(&node.span, |written| format!("\"{written}\""));
+                let problem = reader.wrong_kind(node, "text");
+                problem.help = Some("put it in quotation marks".to_owned());
+                problem.fix = fix;
                 None
             }
             _ => {
@@ -128,6 +157,14 @@ impl<T: Kind> Kind for Option<T> {
 
     fn to_json(&self) -> Json {
         self.as_ref().map_or(Json::Null, Kind::to_json)
+    }
+
+    fn words() -> Vec<Word> {
+        T::words()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        self.as_ref().map(Kind::parts).unwrap_or_default()
     }
 }
 
@@ -188,6 +225,19 @@ impl<T: Kind> Kind for Many<T> {
             .map(|setting| setting.value.to_json())
             .collect()
     }
+
+    fn words() -> Vec<Word> {
+        T::words()
+    }
+
+    fn parts(&self) -> Vec<Part> {
+        let parts = self.0.iter().enumerate().map(|(index, setting)| Part {
+            name: index.to_string(),
+            value: setting.value.to_json(),
+            origin: setting.origin.clone(),
+        });
+        parts.collect()
+    }
 }
 
 /// Names and texts, in the order they were written in.
@@ -247,27 +297,14 @@ impl Kind for Pairs {
             .map(|(key, value)| (key.value.clone(), json!(value.value)));
         Json::Object(map.collect())
     }
-}
 
-/// Whether anything was given; what, is not looked at yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Given(pub bool);
-
-impl Kind for Given {
-    fn read(_: &Node, _: &mut Reader) -> Option<Self> {
-        Some(Given(true))
-    }
-
-    fn from_env(_: &str, _: &str) -> Result<Self, String> {
-        Err("written in a configuration file".to_owned())
-    }
-
-    fn schema() -> Json {
-        json!({})
-    }
-
-    fn to_json(&self) -> Json {
-        Json::Null
+    fn parts(&self) -> Vec<Part> {
+        let parts = self.0.iter().map(|(key, value)| Part {
+            name: key.value.clone(),
+            value: json!(value.value),
+            origin: value.origin.clone(),
+        });
+        parts.collect()
     }
 }
 
@@ -309,7 +346,7 @@ impl Kind for PortPairs {
             ] {
                 if twice {
                     let message = format!("{}: this port stands {side} twice", reader.name(""));
-                    reader.error(&node.span, message, None);
+                    reader.error(Code::Conflict, &node.span, message);
                 }
             }
             pairs.push((from, to));

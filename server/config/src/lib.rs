@@ -10,11 +10,14 @@
 
 mod check;
 pub mod config;
+pub mod edit;
+pub mod effective;
 mod env_file;
 pub mod environment;
 pub mod group;
 pub mod kinds;
 mod load;
+mod page;
 mod parse;
 pub mod problem;
 pub mod reader;
@@ -26,12 +29,15 @@ pub mod tree;
 pub mod unserved;
 
 pub use config::Config;
+pub use effective::{EffectiveValue, effective};
 pub use load::{
-    Flags, LoadedConfig, Surroundings, discover, from_text, git_branch, load, load_in,
-    template_values,
+    Choice, FlagSetting, Flags, LoadedConfig, Reading, Source, Surroundings, Wanted, choose,
+    files_of, from_text, git_branch, is_config_name, load, load_chosen, load_in, owning_folder,
+    read_in, template_values,
 };
+pub use page::page;
 pub use parse::{Format, parse_tree};
-pub use problem::{ConfigErrors, Problem, Severity};
+pub use problem::{Code, ConfigErrors, Fix, Problem, Severity, TextEdit};
 pub use rules::machine;
 
 use config::fs::FsMode;

@@ -1,6 +1,7 @@
 //! From a folder, a file, the environment and flags to a configuration that was checked, or all
 //! that is wrong with it.
 
+mod choice;
 mod file;
 mod text;
 
@@ -10,13 +11,14 @@ use std::path::{Path, PathBuf};
 use crate::check::check;
 use crate::config::Config;
 use crate::config::incoming::{IncomingMode, Mode};
+use crate::effective::Unserved;
 use crate::env_file;
 use crate::group::Group;
-use crate::problem::{ConfigErrors, Place, Problem, Severity};
+use crate::problem::{Code, ConfigErrors, Problem, Severity};
 use crate::reader::Reader;
 use crate::setting::{Origin, Setting};
 
-pub use file::discover;
+pub use choice::{Choice, Source, Wanted, choose, files_of, is_config_name, owning_folder};
 use file::read_file;
 use text::read_text;
 pub use text::{git_branch, template_values};
@@ -30,10 +32,23 @@ pub struct Flags {
     pub steal: bool,
     /// `--mirror`.
     pub mirror: bool,
+    /// Other flags that stand for a key.
+    pub settings: Vec<FlagSetting>,
+}
+
+/// A flag that stands for a key: `--fs-mode write` for `feature.fs.mode`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FlagSetting {
+    /// The flag, as it is written.
+    pub flag: &'static str,
+    /// The key.
+    pub key: String,
+    /// The value as text; lists are separated by `;`.
+    pub value: String,
 }
 
 /// A configuration that can be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LoadedConfig {
     /// The values, each with its origin.
     pub config: Config,
@@ -41,6 +56,29 @@ pub struct LoadedConfig {
     pub warnings: Vec<Problem>,
     /// The file it was read from.
     pub file: Option<PathBuf>,
+    /// Why that one, in a sentence.
+    pub why: String,
+    /// Keys that are recognised and not served.
+    pub unserved: Vec<Unserved>,
+}
+
+/// A configuration as far as it can be read, and everything that is wrong with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The values; those that cannot be read are as by default.
+    pub config: Config,
+    /// What is wrong, in the order of the file.
+    pub problems: Vec<Problem>,
+    /// Keys that are recognised and not served.
+    pub unserved: Vec<Unserved>,
+}
+
+impl Reading {
+    /// Whether nothing stands against a start.
+    pub fn is_ok(&self) -> bool {
+        let mut problems = self.problems.iter();
+        problems.all(|problem| problem.severity != Severity::Error)
+    }
 }
 
 /// Where things are looked up that are not in the file.
@@ -91,43 +129,44 @@ pub fn load_in(
     flags: &Flags,
     surroundings: &Surroundings<'_>,
 ) -> Result<LoadedConfig, ConfigErrors> {
-    let named = file.map(Path::to_owned).or_else(|| {
-        surroundings
-            .env
-            .get("MIRRORD_CONFIG_FILE")
-            .filter(|file| !file.is_empty())
-            .map(PathBuf::from)
-    });
-    let (file, mut warnings) = match named {
-        Some(file) => (Some(file), Vec::new()),
-        None => discover(folder)?,
+    let wanted = Wanted {
+        explicit: file,
+        environment: choice::from_environment(&surroundings.env),
+        folder: Some(folder),
+        ..Wanted::default()
     };
-    let source = file.as_deref().map(read_file).transpose()?;
+    let choice = choose(&wanted).map_err(|problem| ConfigErrors(vec![problem]))?;
+    load_chosen(choice, folder, flags, surroundings)
+}
+
+/// Loads the file that was chosen.
+pub fn load_chosen(
+    choice: Choice,
+    folder: &Path,
+    flags: &Flags,
+    surroundings: &Surroundings<'_>,
+) -> Result<LoadedConfig, ConfigErrors> {
+    let source = choice.path.as_deref().map(read_file).transpose();
+    let source = source.map_err(|problem| ConfigErrors(vec![problem]))?;
     let text = source
         .as_ref()
         .map(|source| (source.path.as_path(), source.text.as_str()));
-    // Which of several files is wrong belongs to what is wrong.
-    let with_warnings = |mut errors: ConfigErrors, warnings: &[Problem]| {
-        errors.0.extend_from_slice(warnings);
-        errors
-    };
-    let (mut config, mut problems) =
-        assemble(text, flags, surroundings).map_err(|errors| with_warnings(errors, &warnings))?;
-    let env_file = &mut config.feature.env.env_file;
-    if let Some(file) = &mut env_file.value
-        && let Some(whole) = folder.join(&*file).to_str()
-    {
-        *file = whole.to_owned();
+    let reading = read_in(text, Some(folder), flags, surroundings);
+    let (config, unserved) = (reading.config, reading.unserved);
+    match settle(reading.problems) {
+        Ok(notes) => Ok(LoadedConfig {
+            config,
+            warnings: choice.warnings.into_iter().chain(notes).collect(),
+            file: choice.path,
+            why: choice.why,
+            unserved,
+        }),
+        // Which of several files is wrong belongs to what is wrong.
+        Err(mut errors) => {
+            errors.0.extend(choice.warnings);
+            Err(errors)
+        }
     }
-    problems.extend(env_file::read(env_file).err());
-    let (config, more) =
-        settle(config, problems).map_err(|errors| with_warnings(errors, &warnings))?;
-    warnings.extend(more);
-    Ok(LoadedConfig {
-        config,
-        warnings,
-        file,
-    })
 }
 
 /// Reads a configuration from a text with the path it stands at (whose extension tells the
@@ -137,41 +176,45 @@ pub fn from_text(
     flags: &Flags,
     surroundings: &Surroundings<'_>,
 ) -> Result<(Config, Vec<Problem>), ConfigErrors> {
-    let (config, problems) = assemble(text, flags, surroundings)?;
-    settle(config, problems)
+    let reading = read_in(text, None, flags, surroundings);
+    settle(reading.problems).map(|notes| (reading.config, notes))
 }
 
-/// The configuration as far as it can be read, and everything wrong with it.
-fn assemble(
+/// Reads a configuration as far as that is possible. With a folder, files that it names are looked
+/// at too.
+pub fn read_in(
     text: Option<(&Path, &str)>,
+    folder: Option<&Path>,
     flags: &Flags,
     surroundings: &Surroundings<'_>,
-) -> Result<(Config, Vec<Problem>), ConfigErrors> {
+) -> Reading {
     let mut reader = Reader {
         env: surroundings.env.clone(),
         source: None,
         problems: Vec::new(),
         path: Vec::new(),
+        unserved: Vec::new(),
     };
     let mut config = Config::default();
-    if let Some((path, text)) = text {
-        read_text(&mut config, path, text, surroundings, &mut reader)?;
+    if let Some((path, text)) = text
+        && let Err(problem) = read_text(&mut config, path, text, surroundings, &mut reader)
+    {
+        reader.problems.push(problem);
     }
     // A file that was rendered without a way back has no part in what follows.
     config.read_env(&mut reader);
     config.feature.fs.read_old_env(&mut reader);
     read_flags(&mut config, flags, &mut reader);
 
-    let mut problems = std::mem::take(&mut reader.problems);
-    problems.extend(check(&config));
-    Ok((config, problems))
-}
-
-/// The configuration with its warnings, or all that is wrong when there is an error.
-fn settle(
-    config: Config,
-    mut problems: Vec<Problem>,
-) -> Result<(Config, Vec<Problem>), ConfigErrors> {
+    let mut problems = reader.problems;
+    problems.extend(check(&config, &reader.unserved));
+    let env_file = &mut config.feature.env.env_file;
+    if let (Some(folder), Some(file)) = (folder, &mut env_file.value) {
+        if let Some(whole) = folder.join(&*file).to_str() {
+            *file = whole.to_owned();
+        }
+        problems.extend(env_file::read(env_file).err());
+    }
     // In the order of the file; what has no place there comes last.
     problems.sort_by_key(|problem| {
         problem
@@ -179,23 +222,27 @@ fn settle(
             .as_ref()
             .map_or(usize::MAX, |place| place.span.start)
     });
-    let (errors, warnings): (Vec<_>, Vec<_>) = problems
-        .into_iter()
-        .partition(|problem| problem.severity == Severity::Error);
-    if errors.is_empty() {
-        return Ok((config, warnings));
+    Reading {
+        config,
+        problems,
+        unserved: reader.unserved,
     }
-    Err(ConfigErrors(errors.into_iter().chain(warnings).collect()))
+}
+
+/// Everything that does not stand against a start, or all that is wrong when there is an error.
+fn settle(mut problems: Vec<Problem>) -> Result<Vec<Problem>, ConfigErrors> {
+    problems.sort_by_key(|problem| problem.severity);
+    match problems.first() {
+        Some(first) if first.severity == Severity::Error => Err(ConfigErrors(problems)),
+        _ => Ok(problems),
+    }
 }
 
 fn read_flags(config: &mut Config, flags: &Flags, reader: &mut Reader) {
     let mut wrong = |message: String| {
-        reader.problems.push(Problem {
-            severity: Severity::Error,
-            message,
-            place: None,
-            help: None,
-        });
+        reader
+            .problems
+            .push(Problem::error(Code::Environment, message));
     };
     if let Some(target) = &flags.target {
         match target.parse() {
@@ -223,15 +270,13 @@ fn read_flags(config: &mut Config, flags: &Flags, reader: &mut Reader) {
             origin: Origin::Flag(flag),
         };
     }
-}
-
-/// One error and nothing else.
-fn one(message: String, place: Option<Place>, help: Option<&str>) -> ConfigErrors {
-    let help = help.map(str::to_owned);
-    ConfigErrors(vec![Problem {
-        severity: Severity::Error,
-        message,
-        place,
-        help,
-    }])
+    for setting in &flags.settings {
+        let path: Vec<&str> = setting.key.split('.').collect();
+        if !config.set_text(&path, &setting.value, setting.flag, reader) {
+            let message = format!("{}: there is no key `{}`", setting.flag, setting.key);
+            reader
+                .problems
+                .push(Problem::error(Code::UnknownKey, message));
+        }
+    }
 }

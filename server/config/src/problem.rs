@@ -1,10 +1,14 @@
 //! What is wrong with a configuration, shown as a compiler shows it: file, line, column, the line
 //! itself with the part underlined, and what to do.
 
+mod code;
+
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use code::Code;
 
 /// A file (or standard input) and its text, as its author wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,12 +73,58 @@ impl fmt::Display for Place {
 }
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Nothing starts.
     Error,
     /// It starts, but not all is as the configuration says.
     Warning,
+    /// It starts, and there is something to know.
+    Note,
+}
+
+impl Severity {
+    /// The word that is shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
+/// A change of the file that mends a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does: `replace by "read_only"`.
+    pub title: String,
+    /// The changes, from the front of the text to its end, none over another.
+    pub edits: Vec<TextEdit>,
+}
+
+/// A part of a text and what stands there afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextEdit {
+    /// Bytes of the text.
+    pub span: Range<usize>,
+    /// The new text.
+    pub new_text: String,
+}
+
+impl TextEdit {
+    /// Carries edits (in order, none over another) out.
+    pub fn apply(text: &str, edits: &[TextEdit]) -> String {
+        let mut edited = String::with_capacity(text.len());
+        let mut at = 0;
+        for edit in edits {
+            edited.push_str(text.get(at..edit.span.start).unwrap_or(""));
+            edited.push_str(&edit.new_text);
+            at = edit.span.end;
+        }
+        edited.push_str(text.get(at..).unwrap_or(""));
+        edited
+    }
 }
 
 /// One thing that is wrong.
@@ -82,22 +132,56 @@ pub enum Severity {
 pub struct Problem {
     /// How bad it is.
     pub severity: Severity,
+    /// Which kind of trouble, for machines.
+    pub code: Code,
     /// What is wrong.
     pub message: String,
     /// Where, when it is about a file.
     pub place: Option<Place>,
     /// What to do about it.
     pub help: Option<String>,
+    /// What would mend it in the file of `place`.
+    pub fix: Option<Box<Fix>>,
+}
+
+impl Problem {
+    /// An error that is about no place so far.
+    pub(crate) fn error(code: Code, message: String) -> Self {
+        Problem {
+            severity: Severity::Error,
+            code,
+            message,
+            place: None,
+            help: None,
+            fix: None,
+        }
+    }
+
+    /// A warning that is about no place so far.
+    pub(crate) fn warning(code: Code, message: String) -> Self {
+        Problem {
+            severity: Severity::Warning,
+            ..Problem::error(code, message)
+        }
+    }
+
+    pub(crate) fn at(self, place: Option<Place>) -> Self {
+        Problem { place, ..self }
+    }
+
+    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+        Problem {
+            help: Some(help.into()),
+            ..self
+        }
+    }
 }
 
 /// `file:line:column: error: …` (the form that editors and terminals turn into links), then the line
 /// itself with the part underlined, then the help.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
+        let severity = self.severity.as_str();
         if let Some(place) = &self.place {
             write!(f, "{place}: ")?;
         }
@@ -190,13 +274,8 @@ mod tests {
             path: "a.json".into(),
             text: text.to_owned(),
         });
-        let problem = Problem {
-            severity: Severity::Error,
-            message: "no".to_owned(),
-            place: Some(Place { file, span }),
-            help: None,
-        };
-        problem.to_string()
+        let problem = Problem::error(Code::Syntax, "no".to_owned());
+        problem.at(Some(Place { file, span })).to_string()
     }
 
     #[test]

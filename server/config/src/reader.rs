@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::group::Status;
-use crate::problem::{Place, Problem, Severity, SourceFile};
+use crate::effective::Unserved;
+use crate::group::{Status, Word};
+use crate::problem::{Code, Fix, Place, Problem, Severity, SourceFile, TextEdit};
 use crate::setting::{Origin, Setting};
 use crate::template::Rendered;
 use crate::tree::{Node, Span, Value};
@@ -23,6 +24,8 @@ pub struct Reader {
     pub(crate) problems: Vec<Problem>,
     /// Keys from the root to what is being read.
     pub(crate) path: Vec<String>,
+    /// Values of keys that are recognised and not served.
+    pub(crate) unserved: Vec<Unserved>,
 }
 
 impl Reader {
@@ -61,27 +64,92 @@ impl Reader {
         }
     }
 
-    pub(crate) fn error(&mut self, span: &Span, message: String, help: Option<String>) {
-        self.problem(Severity::Error, span, message, help);
+    pub(crate) fn error(&mut self, code: Code, span: &Span, message: String) -> &mut Problem {
+        self.report(Severity::Error, code, span, message)
     }
 
-    pub(crate) fn warning(&mut self, span: &Span, message: String, help: Option<String>) {
-        self.problem(Severity::Warning, span, message, help);
+    pub(crate) fn warning(&mut self, code: Code, span: &Span, message: String) -> &mut Problem {
+        self.report(Severity::Warning, code, span, message)
     }
 
-    fn problem(&mut self, severity: Severity, span: &Span, message: String, help: Option<String>) {
-        let place = self.origin(span).place().cloned();
-        self.problems.push(Problem {
+    /// Adds a problem; the caller may add help and a fix.
+    pub(crate) fn report(
+        &mut self,
+        severity: Severity,
+        code: Code,
+        span: &Span,
+        message: String,
+    ) -> &mut Problem {
+        let problem = Problem {
             severity,
-            message,
-            place,
-            help,
-        });
+            ..Problem::error(code, message)
+        };
+        let place = self.origin(span).place().cloned();
+        let index = self.problems.len();
+        self.problems.push(problem.at(place));
+        &mut self.problems[index]
     }
 
-    pub(crate) fn wrong_kind(&mut self, node: &Node, expected: &str) {
+    pub(crate) fn wrong_kind<'a>(&'a mut self, node: &Node, expected: &str) -> &'a mut Problem {
         let message = format!("{} must be {expected}, not {}", self.name(""), node.kind());
-        self.error(&node.span, message, None);
+        self.error(Code::WrongType, &node.span, message)
+    }
+
+    /// Another word in the place of this one, in its quotation marks; none where a template stands.
+    pub(crate) fn renaming(&self, span: &Span, new: &str) -> Option<Box<Fix>> {
+        let (place, written) = self.written(span)?;
+        let quoted = written.len() >= 2
+            && written.starts_with(['"', '\''])
+            && written.chars().next() == written.chars().next_back();
+        let inset = usize::from(quoted);
+        let span = place.span.start + inset..place.span.end - inset;
+        Some(Box::new(Fix {
+            title: format!("replace by `{new}`"),
+            edits: vec![TextEdit {
+                span,
+                new_text: new.to_owned(),
+            }],
+        }))
+    }
+
+    /// Another text in the place of this one; none where a template stands.
+    pub(crate) fn replacing(
+        &self,
+        span: &Span,
+        new: impl FnOnce(&str) -> String,
+    ) -> Option<Box<Fix>> {
+        let (place, written) = self.written(span)?;
+        let new_text = new(written);
+        Some(Box::new(Fix {
+            title: format!("replace by `{new_text}`"),
+            edits: vec![TextEdit {
+                span: place.span,
+                new_text,
+            }],
+        }))
+    }
+
+    /// What the author wrote there, when no template had a part in it.
+    fn written(&self, span: &Span) -> Option<(Place, &str)> {
+        let (file, rendered) = self.source.as_ref()?;
+        let (span, made) = rendered.source(span)?;
+        let written = file.text.get(span.clone()).filter(|_| !made)?;
+        let place = Place {
+            file: file.clone(),
+            span,
+        };
+        Some((place, written))
+    }
+
+    /// Keeps a value that nothing reads, for showing.
+    pub(crate) fn keep_unserved(&mut self, node: &Node, status: Status) {
+        let value = Unserved {
+            path: self.path.join("."),
+            value: node.to_json(),
+            origin: self.origin(&node.span),
+            status,
+        };
+        self.unserved.push(value);
     }
 
     /// Reads one setting in place, below `key`.
@@ -117,40 +185,40 @@ impl Reader {
                         origin: Origin::Env((*name).to_owned()),
                     };
                 }
-                Err(expected) => self.problems.push(Problem {
-                    severity: Severity::Error,
-                    message: format!(
+                Err(expected) => {
+                    let message = format!(
                         "environment variable {name}=`{text}` (for {}) must be {expected}",
                         self.name(key)
-                    ),
-                    place: None,
-                    help: Some(format!("set {name} to such a value, or unset it")),
-                }),
+                    );
+                    let problem = Problem::error(Code::Environment, message);
+                    let help = format!("set {name} to such a value, or unset it");
+                    self.problems.push(problem.help(help));
+                }
             }
             return;
         }
     }
-}
 
-impl Reader {
-    /// Warns about variables that ask for something that is not served.
-    pub(crate) fn unserved_env(&mut self, key: &str, names: &[&'static str], status: Status) {
-        for name in names {
-            let asks = self
-                .env
-                .get(*name)
-                .is_some_and(|text| !matches!(text.as_str(), "" | "false"));
-            if let (true, Some(sentence)) = (asks, status.sentence()) {
-                let message = format!(
-                    "environment variable {name} (for {}): {sentence}",
-                    self.name(key)
-                );
-                self.problems.push(Problem {
-                    severity: Severity::Warning,
-                    message,
-                    place: None,
-                    help: None,
-                });
+    /// Takes a setting from a flag of the command line.
+    pub(crate) fn flag<T: Kind>(
+        &mut self,
+        key: &str,
+        text: &str,
+        flag: &'static str,
+        setting: &mut Setting<T>,
+    ) {
+        match T::from_env(text, flag) {
+            Ok(value) => {
+                *setting = Setting {
+                    value,
+                    origin: Origin::Flag(flag),
+                };
+            }
+            Err(expected) => {
+                let name = self.name(key);
+                let message = format!("{flag}: `{text}` (for {name}) must be {expected}");
+                self.problems
+                    .push(Problem::error(Code::Environment, message));
             }
         }
     }
@@ -166,6 +234,26 @@ pub trait Kind: Sized {
     fn schema() -> Json;
     /// The value as it would be written, for defaults.
     fn to_json(&self) -> Json;
+    /// The words that it can be, when there is a closed list of them.
+    fn words() -> Vec<Word> {
+        Vec::new()
+    }
+    /// The values inside a list or a map: what they are called below the key, and each with its
+    /// own origin.
+    fn parts(&self) -> Vec<Part> {
+        Vec::new()
+    }
+}
+
+/// A value inside another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name or number below the key.
+    pub name: String,
+    /// The value.
+    pub value: Json,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// The part of a file that a part of a text stands in, when the text was written plainly (without

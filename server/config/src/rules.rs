@@ -13,7 +13,7 @@ use mirrord_rules::{
 use crate::config::Config;
 use crate::config::fs::FsMode;
 use crate::config::incoming::IncomingMode;
-use crate::problem::{ConfigErrors, Problem, Severity};
+use crate::problem::{Code, ConfigErrors, Problem};
 use crate::reader::inner_place;
 use crate::setting::Setting;
 
@@ -144,12 +144,11 @@ impl Config {
             }
             _ => format!("{}: {}", error.list, error.reason),
         };
-        Problem {
-            severity: Severity::Error,
-            message,
-            place,
-            help: None,
-        }
+        let code = match error.list.contains(".filter") {
+            true => Code::BadFilter,
+            false => Code::BadPattern,
+        };
+        Problem::error(code, message).at(place)
     }
 
     fn listed(&self, list: &str, index: usize) -> Option<&Setting<String>> {

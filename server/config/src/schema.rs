@@ -1,5 +1,7 @@
 //! What editors need to know about the keys: the JSON Schema, and texts for hovers.
 
+use std::sync::OnceLock;
+
 use serde_json::{Map, Value as Json, json};
 
 use crate::config::Config;
@@ -7,7 +9,7 @@ use crate::group::{Group, KeyInfo, Status};
 
 /// The JSON Schema of a configuration.
 pub fn json_schema() -> Json {
-    let mut schema = object(&Config::keys());
+    let mut schema = object(keys());
     if let Json::Object(root) = &mut schema {
         root.insert(
             "$schema".into(),
@@ -22,24 +24,32 @@ pub fn json_schema() -> Json {
     schema
 }
 
+/// All keys of the configuration.
+pub fn keys() -> &'static [KeyInfo] {
+    static KEYS: OnceLock<Vec<KeyInfo>> = OnceLock::new();
+    KEYS.get_or_init(Config::keys)
+}
+
+/// The key at a path: `["feature", "fs", "mode"]`.
+pub fn find(path: &[&str]) -> Option<&'static KeyInfo> {
+    KeyInfo::find(keys(), path)
+}
+
 /// What a key means, for a hover: `["feature", "fs", "mode"]`.
 pub fn hover(path: &[&str]) -> Option<String> {
-    let mut keys = Config::keys();
-    let (last, parents) = path.split_last()?;
-    for parent in parents {
-        keys = keys.into_iter().find(|key| key.name == *parent)?.children?;
+    let key = find(path)?;
+    let mut text = format!("**{}**\n\n{}", path.join("."), documentation(key));
+    if !key.words.is_empty() {
+        text.push('\n');
+        for word in &key.words {
+            text.push_str(&format!("\n- `{}`: {}", word.word, word.doc));
+        }
     }
-    let key = keys.into_iter().find(|key| key.name == *last)?;
-    let mut text = format!("**{}**\n\n{}", path.join("."), documentation(&key));
     if !key.default.is_null() {
         text.push_str(&format!("\n\nDefault: `{}`", key.default));
     }
-    // An unserved key has the variables of all keys below it.
-    if let ([name, ..], Status::Served) = (key.env, key.status) {
+    if let [name, ..] = key.env {
         text.push_str(&format!("\n\nEnvironment: `{name}`"));
-    }
-    if let Some(sentence) = key.status.sentence() {
-        text.push_str(&format!("\n\n{sentence}"));
     }
     Some(text)
 }
@@ -58,7 +68,7 @@ pub(crate) fn paths_ending_in(name: &str) -> Vec<String> {
         }
     }
     let mut found = Vec::new();
-    collect(&Config::keys(), "", name, &mut found);
+    collect(keys(), "", name, &mut found);
     found
 }
 
@@ -70,7 +80,7 @@ fn object(keys: &[KeyInfo]) -> Json {
     json!({ "type": "object", "additionalProperties": false, "properties": properties })
 }
 
-fn property(key: &KeyInfo) -> Json {
+pub(crate) fn property(key: &KeyInfo) -> Json {
     let mut forms = match (&key.children, &key.schema) {
         (Some(children), Json::Array(shorthands)) => {
             [&[object(children)][..], shorthands.as_slice()].concat()
@@ -95,22 +105,16 @@ fn property(key: &KeyInfo) -> Json {
     if !key.default.is_null() {
         property.insert("default".into(), key.default.clone());
     }
-    if matches!(key.status, Status::NotNeeded(_)) {
+    if matches!(key.status, Status::NotNeeded(_) | Status::Deprecated { .. }) {
         property.insert("deprecated".into(), json!(true));
     }
     Json::Object(property)
 }
 
-/// The doc comment without its indentation, and what is not done.
+/// What it means, and what is not done.
 fn documentation(key: &KeyInfo) -> String {
-    let lines: Vec<&str> = key
-        .doc
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
     match key.status.sentence() {
-        None => lines.join(" "),
-        Some(sentence) => format!("{} ({sentence})", lines.join(" ")),
+        None => key.doc.clone(),
+        Some(sentence) => format!("{} ({sentence})", key.doc),
     }
 }

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use serde_json::{Value as Json, json};
+
 /// Bytes of the text that was parsed.
 pub type Span = Range<usize>;
 
@@ -76,6 +78,24 @@ impl Node {
                     })
             }
             (left, right) => left == right,
+        }
+    }
+
+    /// The value without its places.
+    pub fn to_json(&self) -> Json {
+        match &self.value {
+            Value::Null => Json::Null,
+            Value::Bool(value) => json!(value),
+            Value::Integer(value) => json!(value),
+            Value::Float(value) => json!(value),
+            Value::Text(value) => json!(value),
+            Value::List(list) => list.iter().map(Node::to_json).collect(),
+            Value::Map(entries) => Json::Object(
+                entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value.to_json()))
+                    .collect(),
+            ),
         }
     }
 

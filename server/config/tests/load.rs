@@ -299,8 +299,8 @@ fn the_environment_overrules_the_file_and_flags_overrule_both() {
 
     let flags = Flags {
         target: Some("process/7".into()),
-        steal: false,
         mirror: true,
+        ..Flags::default()
     };
     let config = read_with("a.json", text, &flags, &env);
     assert_eq!(config.target_name().as_deref(), Some("process/7"));

@@ -11,14 +11,10 @@ fn the_checked_in_schema_is_that_of_the_code() {
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../schemas/mirrord-config.schema.json");
     let mut schema = serde_json::to_string_pretty(&json_schema()).unwrap();
     schema.push('\n');
-    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
-        std::fs::write(&file, &schema).unwrap();
-    }
     let checked_in = std::fs::read_to_string(&file).unwrap_or_default();
     assert!(
         schema == checked_in,
-        "schemas/mirrord-config.schema.json is not up to date: run \
-         `UPDATE_SCHEMAS=1 cargo test -p mirrord-config --test schema`"
+        "schemas/mirrord-config.schema.json is not up to date: run `cargo xtask schemas`"
     );
 }
 

@@ -9,15 +9,18 @@ use ls_types::{
     DocumentChangeOperation, DocumentChanges, OneOf, OptionalVersionedTextDocumentIdentifier,
     Range, ResourceOp, TextDocumentEdit, TextEdit, Uri, WorkspaceEdit,
 };
-use mirrord_config::{Format, Surroundings};
+use mirrord_config::{Format, Problem, Surroundings};
 
 use crate::document::Document;
+use crate::syntax::Span;
 
 impl Document {
     /// What can be done about a part of the text.
     pub fn code_actions(&self, range: Range, surroundings: &Surroundings<'_>) -> Vec<CodeAction> {
-        let diagnostics = self.diagnostics(surroundings);
-        let mut actions = self.moves(&self.span(range), &diagnostics);
+        let problems = self.problems(surroundings);
+        let touched = self.span(range);
+        let mut actions = self.fixes(&touched, &problems);
+        actions.extend(self.moves(&touched, &self.diagnostics_of(&problems)));
         for (format, name) in [
             (Format::Json, "JSON"),
             (Format::Yaml, "YAML"),
@@ -26,6 +29,28 @@ impl Document {
             if format != self.format() {
                 actions.push(self.conversion(format, name));
             }
+        }
+        actions
+    }
+
+    /// What the configuration engine knows to mend.
+    fn fixes(&self, touched: &Span, problems: &[Problem]) -> Vec<CodeAction> {
+        let mut actions = Vec::new();
+        for problem in problems {
+            let (Some(place), Some(fix)) = (&problem.place, &problem.fix) else {
+                continue;
+            };
+            let touches = place.span.start <= touched.end && touched.start <= place.span.end;
+            if !touches || place.file.text != self.text() {
+                continue;
+            }
+            let edits = fix.edits.iter();
+            let edits = edits.map(|edit| self.edit(edit.span.clone(), edit.new_text.clone()));
+            let mut title = fix.title.clone();
+            if let Some(first) = title.get_mut(..1) {
+                first.make_ascii_uppercase();
+            }
+            actions.push(self.fix(title, edits.collect(), vec![self.diagnostic(problem)]));
         }
         actions
     }

@@ -1,7 +1,7 @@
 //! What is wrong with a file: exactly what the configuration engine says, placed for an editor.
 
-use ls_types::{Diagnostic, DiagnosticSeverity, Range};
-use mirrord_config::{ConfigErrors, Flags, Problem, Severity, Surroundings, from_text};
+use ls_types::{Diagnostic, DiagnosticSeverity, DiagnosticTag, NumberOrString, Range};
+use mirrord_config::{Code, Flags, Problem, Severity, Surroundings, read_in};
 
 use crate::document::Document;
 
@@ -11,16 +11,13 @@ pub(crate) const SOURCE: &str = "mirrord";
 impl Document {
     /// Everything wrong with the file, as `config verify` tells it.
     pub fn diagnostics(&self, surroundings: &Surroundings<'_>) -> Vec<Diagnostic> {
-        let read = from_text(
-            Some((self.path(), self.text())),
-            &Flags::default(),
-            surroundings,
-        );
-        let problems = match read {
-            Ok((_, warnings)) => warnings,
-            Err(ConfigErrors(problems)) => problems,
-        };
-        self.diagnostics_of(&problems)
+        self.diagnostics_of(&self.problems(surroundings))
+    }
+
+    /// The same as the configuration engine has it, with its fixes.
+    pub(crate) fn problems(&self, surroundings: &Surroundings<'_>) -> Vec<Problem> {
+        let text = Some((self.path(), self.text()));
+        read_in(text, None, &Flags::default(), surroundings).problems
     }
 
     /// The same of problems that are known already (those that need the file system among them).
@@ -31,7 +28,7 @@ impl Document {
             .collect()
     }
 
-    fn diagnostic(&self, problem: &Problem) -> Diagnostic {
+    pub(crate) fn diagnostic(&self, problem: &Problem) -> Diagnostic {
         let place = problem.place.as_ref();
         let here = place.filter(|place| place.file.text == self.text());
         let message = match (here, place) {
@@ -46,19 +43,28 @@ impl Document {
         Diagnostic {
             range: here.map_or_else(Range::default, |place| self.range(&place.span)),
             severity: Some(severity(problem.severity)),
+            code: Some(NumberOrString::String(problem.code.to_string())),
             source: Some(SOURCE.to_owned()),
+            tags: tag(problem.code).map(|tag| vec![tag]),
             message,
             ..Diagnostic::default()
         }
     }
 }
 
+/// Editors strike through what has had its day and fade what changes nothing.
+fn tag(code: Code) -> Option<DiagnosticTag> {
+    match code {
+        Code::Deprecated => Some(DiagnosticTag::DEPRECATED),
+        Code::NoEffect => Some(DiagnosticTag::UNNECESSARY),
+        _ => None,
+    }
+}
+
 fn severity(severity: Severity) -> DiagnosticSeverity {
-    if severity == Severity::Error {
-        DiagnosticSeverity::ERROR
-    } else if severity == Severity::Warning {
-        DiagnosticSeverity::WARNING
-    } else {
-        DiagnosticSeverity::INFORMATION
+    match severity {
+        Severity::Error => DiagnosticSeverity::ERROR,
+        Severity::Warning => DiagnosticSeverity::WARNING,
+        Severity::Note => DiagnosticSeverity::INFORMATION,
     }
 }

@@ -19,7 +19,7 @@ pub fn verify(arguments: Verify) -> Result<i32> {
     let flags = mirrord_config::Flags::default();
     let (problems, file, status) =
         match mirrord_config::load(arguments.file.as_deref(), &folder, &flags) {
-            Ok(loaded) => (loaded.warnings, loaded.file, 0),
+            Ok(loaded) => (loaded.warnings, loaded.file.zip(Some(loaded.why)), 0),
             Err(ConfigErrors(problems)) => (problems, None, EXIT_INVALID),
         };
     for problem in &problems {
@@ -27,7 +27,7 @@ pub fn verify(arguments: Verify) -> Result<i32> {
     }
     if status == 0 {
         match file {
-            Some(file) => println!("{} can be used", file.display()),
+            Some((file, why)) => println!("{} can be used ({why})", file.display()),
             None => println!("there is no configuration file; the defaults are used"),
         }
     }
@@ -38,7 +38,16 @@ fn verify_json(arguments: Verify) -> Result<i32> {
     let folder = std::env::current_dir().context("could not find the current folder")?;
     let file = match arguments.file {
         Some(file) => Some(folder.join(file)),
-        None => mirrord_config::discover(&folder)?.0,
+        None => {
+            let named = std::env::var("MIRRORD_CONFIG_FILE").ok();
+            let wanted = mirrord_config::Wanted {
+                environment: named.as_deref(),
+                folder: Some(&folder),
+                ..Default::default()
+            };
+            let choice = mirrord_config::choose(&wanted);
+            choice.map_err(|problem| ConfigErrors(vec![problem]))?.path
+        }
     };
     let diagnostics = match file {
         Some(path) => {

@@ -48,6 +48,7 @@ fn load_config(arguments: &Exec) -> Result<LoadedConfig> {
         target: arguments.target.clone(),
         steal: arguments.steal,
         mirror: arguments.mirror,
+        ..Default::default()
     };
     let folder = std::env::current_dir().context("could not find the current folder")?;
     let loaded = mirrord_config::load(arguments.config.as_deref(), &folder, &flags)?;

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use mirrord_config::{
-    Config, ConfigErrors, Flags, Format, LoadedConfig, Problem, Severity, Surroundings, git_branch,
+    Choice, Config, ConfigErrors, Flags, Format, LoadedConfig, Problem, Severity, Source,
+    Surroundings, git_branch,
 };
 use mirrord_editor_protocol::ErrorKind;
 use mirrord_editor_protocol::config::{self as wire, ConfigChoice, ConfigSource};
-use mirrord_editor_protocol::text::{Position, Range};
+use mirrord_editor_protocol::text::{Position, Range, TextEdit};
 use mirrord_language::{Document, Encoding};
 
 use super::failure::Failure;
@@ -31,61 +32,25 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Which file it is, and why; no file means the one found in the folder, or none.
-    pub fn choose(&self) -> (Option<PathBuf>, ConfigSource, String) {
-        if let Some(file) = &self.explicit {
-            return (
-                Some(file.clone()),
-                ConfigSource::Explicit,
-                "the launch names it".into(),
-            );
-        }
-        if let Some(file) = self
-            .env
-            .get("MIRRORD_CONFIG_FILE")
-            .filter(|file| !file.is_empty())
-        {
-            let file = self.folder.join(file);
-            return (
-                Some(file),
-                ConfigSource::Environment,
-                "MIRRORD_CONFIG_FILE names it".into(),
-            );
-        }
+    /// Which file it is, and why.
+    pub fn choose(&self) -> Result<Choice, Failure> {
         // A file that was removed since is no longer active.
-        if let Some(file) = self.active.as_ref().filter(|file| file.is_file()) {
-            return (
-                Some(file.clone()),
-                ConfigSource::Active,
-                "it is set active".into(),
-            );
-        }
-        match mirrord_config::discover(&self.folder) {
-            Ok((Some(file), _)) => {
-                let why = "it is the first by name in .mirrord".into();
-                (Some(file), ConfigSource::Default, why)
-            }
-            _ => (
-                None,
-                ConfigSource::None,
-                "there is no file: defaults alone".into(),
-            ),
-        }
-    }
-
-    /// The same for the wire.
-    pub fn choice(&self) -> ConfigChoice {
-        let (file, source, why) = self.choose();
-        ConfigChoice {
-            uri: file.as_deref().map(uri::from_path),
-            source,
-            why: Some(why),
-        }
+        let active = self.active.as_deref().filter(|file| file.is_file());
+        let wanted = mirrord_config::Wanted {
+            explicit: self.explicit.as_deref(),
+            active,
+            launch: self.env.get("MIRRORD_CONFIG_FILE").map(String::as_str),
+            environment: None,
+            folder: Some(&self.folder),
+        };
+        mirrord_config::choose(&wanted)
+            .map_err(|problem| invalid(&ConfigErrors(vec![problem]), None))
     }
 
     /// Loads it.
     pub fn load(&self) -> Result<LoadedConfig, Failure> {
-        let (file, _, _) = self.choose();
+        let choice = self.choose()?;
+        let file = choice.path.clone();
         let flags = Flags {
             target: self.target.clone(),
             ..Flags::default()
@@ -95,8 +60,23 @@ impl Wanted {
             env: self.env.clone().into_iter().collect(),
             git_branch: &branch,
         };
-        mirrord_config::load_in(file.as_deref(), &self.folder, &flags, &surroundings)
+        mirrord_config::load_chosen(choice, &self.folder, &flags, &surroundings)
             .map_err(|errors| invalid(&errors, file.as_deref()))
+    }
+}
+
+/// A choice for the wire.
+pub fn choice_of(choice: &Choice) -> ConfigChoice {
+    ConfigChoice {
+        uri: choice.path.as_deref().map(uri::from_path),
+        source: match choice.source {
+            Source::Explicit => ConfigSource::Explicit,
+            Source::Active => ConfigSource::Active,
+            Source::Launch | Source::Environment => ConfigSource::Environment,
+            Source::Found => ConfigSource::Default,
+            Source::Nothing => ConfigSource::None,
+        },
+        why: Some(choice.why.clone()),
     }
 }
 
@@ -140,16 +120,10 @@ impl Text {
             env: env.clone().into_iter().collect::<HashMap<_, _>>(),
             git_branch: &branch,
         };
-        let read = mirrord_config::from_text(
-            Some((&self.path, &self.text)),
-            &Flags::default(),
-            &surroundings,
-        );
-        let (config, problems) = match read {
-            Ok((config, warnings)) => (Some(config), warnings),
-            Err(ConfigErrors(problems)) => (None, problems),
-        };
-        (config, self.diagnostics(&problems))
+        let text = Some((self.path.as_path(), self.text.as_str()));
+        let reading = mirrord_config::read_in(text, None, &Flags::default(), &surroundings);
+        let diagnostics = self.diagnostics(&reading.problems);
+        (reading.is_ok().then_some(reading.config), diagnostics)
     }
 
     fn diagnostics(&self, problems: &[Problem]) -> Vec<wire::Diagnostic> {
@@ -171,17 +145,26 @@ impl Text {
                 .as_ref()
                 .filter(|place| place.file.text == self.text);
             let range = here.map(|place| document.range(&place.span));
+            let fix = problem.fix.as_ref().filter(|_| here.is_some());
+            let edit = |edit: &mirrord_config::TextEdit| TextEdit {
+                range: range_of(document.range(&edit.span)),
+                new_text: edit.new_text.clone(),
+            };
             wire::Diagnostic {
                 uri: None,
                 range: range.map_or_else(Range::default, range_of),
                 severity: match problem.severity {
                     Severity::Error => wire::Severity::Error,
                     Severity::Warning => wire::Severity::Warning,
+                    Severity::Note => wire::Severity::Info,
                 },
-                code: "config".to_owned(),
+                code: problem.code.to_string(),
                 message: problem.message.clone(),
                 help: problem.help.clone(),
-                fix: None,
+                fix: fix.map(|fix| wire::Fix {
+                    title: fix.title.clone(),
+                    edits: fix.edits.iter().map(edit).collect(),
+                }),
             }
         };
         problems.iter().map(of).collect()

@@ -160,6 +160,7 @@ fn load(options: &SessionOptions) -> Result<LoadedConfig, SessionError> {
         target: source.target.clone(),
         steal: source.incoming == Some(PortMode::Steal),
         mirror: source.incoming == Some(PortMode::Mirror),
+        ..Flags::default()
     };
     mirrord_config::load(source.file.as_deref(), &source.folder, &flags).map_err(|errors| {
         let error = refusal::plain("config", &errors.to_string());

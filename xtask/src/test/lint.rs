@@ -38,6 +38,7 @@ pub fn run() -> Result<Count> {
                 "-D warnings -A rustdoc::private-intra-doc-links",
             ),
     );
+    count += schemas();
     count += licences();
     Ok(count)
 }
@@ -52,6 +53,20 @@ fn check(what: &str, command: &mut Command) -> Count {
         }
     };
     println!("-- {what}: {}", if held { "ok" } else { "FAILED" });
+    Count::one(held)
+}
+
+/// Schemas and pages are those of the code.
+fn schemas() -> Count {
+    println!("-- schemas and their pages");
+    let held = match crate::schemas::run(true) {
+        Ok(held) => held,
+        Err(error) => {
+            println!("{error:#}");
+            false
+        }
+    };
+    println!("-- schemas: {}", if held { "ok" } else { "FAILED" });
     Count::one(held)
 }
 

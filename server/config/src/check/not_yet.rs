@@ -3,8 +3,9 @@
 
 use super::Checks;
 use crate::config::Config;
-use crate::config::incoming::HttpFilterConfig;
+use crate::config::http_filter::HttpFilterConfig;
 use crate::config::target::Target;
+use crate::problem::Code;
 
 impl Checks {
     pub(super) fn not_yet(&mut self, config: &Config) {
@@ -15,23 +16,26 @@ impl Checks {
         let not_yet = HttpFilterConfig::not_yet(network.incoming.mode.value.0);
         if let (Some((name, origin)), Some(not_yet)) = (http.first(), not_yet) {
             let message = format!("feature.network.incoming.http_filter.{name}: {not_yet}");
-            self.warning(origin, &message);
+            self.warning(Code::NotYet, origin, &message);
         }
 
         if network.dns.enabled.value && network.dns.filter.value.is_some() {
             self.warning(
+                Code::NotYet,
                 &network.dns.filter.origin,
                 "feature.network.dns.filter: not yet: all names are resolved in the target",
             );
         }
         if !network.ipv6.value {
             self.warning(
+                Code::NotYet,
                 &network.ipv6.origin,
                 "feature.network.ipv6: not yet: keeping IPv6 from the program comes later",
             );
         }
         if !config.skip_build_tools.value {
             self.warning(
+                Code::NotYet,
                 &config.skip_build_tools.origin,
                 "skip_build_tools: not yet: debuggers and build tools always run as if we were \
                  not here",
@@ -48,6 +52,6 @@ impl Checks {
             Some(Target::Targetless) => "target: not yet: Kubernetes targets come later".to_owned(),
             Some(Target::Process(_) | Target::Sandbox(_) | Target::Container(_)) | None => return,
         };
-        self.warning(&target.origin, &message);
+        self.warning(Code::NotYet, &target.origin, &message);
     }
 }

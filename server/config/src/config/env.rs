@@ -51,6 +51,14 @@ impl Shorthand for EnvConfig {
         })
     }
 
+    fn expanded(shorthand: &Json) -> Option<Json> {
+        match shorthand {
+            Json::Bool(true) => Some(json!({})),
+            Json::Bool(false) => Some(json!({ "exclude": "*" })),
+            _ => None,
+        }
+    }
+
     fn shorthands() -> Vec<&'static str> {
         vec!["`true` or `false`"]
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::toggle;
-use crate::group::{Shorthand, Status, group, words};
+use crate::group::{Shorthand, Status, Word, group, words};
 use crate::kinds::{Many, Pairs};
 use crate::reader::{Kind, Reader};
 use crate::setting::Setting;
@@ -49,7 +49,7 @@ group! {
         }
         unserved {
             /// Bytes that mirrord reads ahead in files.
-            "readonly_file_buffer": Shape::Number,
+            "readonly_file_buffer": Shape::Number(u64::MAX >> 1),
                 Status::NotNeeded("the kernel reads ahead and keeps pages here");
         }
     }
@@ -83,6 +83,19 @@ impl Shorthand for FsConfig {
 
     fn shorthand_schemas() -> Vec<Json> {
         vec![json!({ "type": "boolean" }), FsMode::schema()]
+    }
+
+    fn shorthand_words() -> Vec<Word> {
+        FsMode::words()
+    }
+
+    fn expanded(shorthand: &Json) -> Option<Json> {
+        match shorthand {
+            Json::Bool(true) => Some(json!({})),
+            Json::Bool(false) => Some(json!({ "mode": "local" })),
+            Json::String(mode) => Some(json!({ "mode": mode })),
+            _ => None,
+        }
     }
 }
 

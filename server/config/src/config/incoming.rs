@@ -2,13 +2,29 @@
 
 use serde_json::{Value as Json, json};
 
+use super::http_filter::HttpFilterConfig;
 use super::toggle;
-use crate::group::{Shorthand, Status, group, words};
-use crate::kinds::{Given, Many, PortPairs};
+use crate::group::{Shorthand, Status, Word, group, words};
+use crate::kinds::{Many, PortPairs};
 use crate::reader::{Kind, Reader};
 use crate::setting::{Origin, Setting};
 use crate::tree::{Node, Value};
-use crate::unserved::Shape;
+use crate::unserved::{Shape, TLS_DELIVERY};
+
+const CONCURRENT: &[Word] = &[
+    Word {
+        word: "abort",
+        doc: "Do not start.",
+    },
+    Word {
+        word: "continue",
+        doc: "Go on without the port.",
+    },
+    Word {
+        word: "override",
+        doc: "Take the port from the other session.",
+    },
+];
 
 words! {
     /// What happens with a port that the program listens on.
@@ -76,93 +92,15 @@ group! {
         }
         unserved {
             /// What to do when somebody else steals the port.
-            "on_concurrent_steal": Shape::Text,
+            "on_concurrent_steal": Shape::Words(CONCURRENT),
                 Status::Operator("it knows of other users' sessions"), env &["MIRRORD_OPERATOR_ON_CONCURRENT_STEAL"];
             /// How stolen TLS is handed to the program.
-            "tls_delivery": Shape::Any, Status::NotYet("TLS comes later");
+            "tls_delivery": TLS_DELIVERY, Status::NotYet("TLS comes later");
             /// The old name of `tls_delivery`.
-            "https_delivery": Shape::Any, Status::NotYet("TLS comes later");
-        }
-    }
-}
-
-group! {
-    /// Take only some HTTP requests.
-    pub struct HttpFilterConfig {
-        settings {
-            /// Ports that the filter covers; others are taken whole.
-            "ports" ports: Option<Many<u16>> = None, env &["MIRRORD_HTTP_FILTER_PORTS"];
-            /// A header, as `name: value`, that matches this regular expression.
-            "header_filter" header_filter: Option<String> = None,
-                env &["MIRRORD_HTTP_HEADER_FILTER"];
-            /// A path that matches this regular expression.
-            "path_filter" path_filter: Option<String> = None,
-                env &["MIRRORD_HTTP_PATH_FILTER"];
-            /// A method.
-            "method_filter" method_filter: Option<String> = None,
-                env &["MIRRORD_HTTP_METHOD_FILTER"];
-            /// Headers that this `jq` program says yes to.
-            "header_filter_jq" header_filter_jq: Option<String> = None,
-                env &["MIRRORD_HTTP_HEADER_FILTER_JQ"];
-            /// A body that matches.
-            "body_filter" body_filter: Given = Given(false);
-            /// All of these filters.
-            "all_of" all_of: Given = Given(false);
-            /// Any of these filters.
-            "any_of" any_of: Given = Given(false);
-        }
-    }
-}
-
-impl HttpFilterConfig {
-    /// The first filter that is set: its name and where it comes from.
-    pub(crate) fn first(&self) -> Option<(&'static str, &Origin)> {
-        [
-            (
-                "header_filter",
-                self.header_filter.value.is_some(),
-                &self.header_filter.origin,
-            ),
-            (
-                "path_filter",
-                self.path_filter.value.is_some(),
-                &self.path_filter.origin,
-            ),
-            (
-                "method_filter",
-                self.method_filter.value.is_some(),
-                &self.method_filter.origin,
-            ),
-            (
-                "header_filter_jq",
-                self.header_filter_jq.value.is_some(),
-                &self.header_filter_jq.origin,
-            ),
-            (
-                "body_filter",
-                self.body_filter.value.0,
-                &self.body_filter.origin,
-            ),
-            ("all_of", self.all_of.value.0, &self.all_of.origin),
-            ("any_of", self.any_of.value.0, &self.any_of.origin),
-        ]
-        .into_iter()
-        .find(|(_, set, _)| *set)
-        .map(|(name, _, origin)| (name, origin))
-    }
-
-    /// What becomes of a filter that is set, in this mode.
-    pub(crate) fn not_yet(mode: IncomingMode) -> Option<&'static str> {
-        match mode {
-            IncomingMode::Off => None,
-            IncomingMode::Mirror => Some(
-                "not yet: HTTP filters come later; until then every request is mirrored, also \
-                 what the filter would leave out",
-            ),
-            IncomingMode::Steal => Some(
-                "not yet: HTTP filters come later; ports that one covers are mirrored instead of \
-                 stolen, so that no request is taken that should stay in the target",
-            ),
+            "https_delivery": TLS_DELIVERY, Status::Deprecated {
+                why: "it was renamed",
+                replacement: Some("tls_delivery"),
+            };
         }
     }
 }
@@ -198,18 +136,17 @@ impl Shorthand for IncomingConfig {
     fn shorthand_schemas() -> Vec<Json> {
         vec![json!({ "type": "boolean" }), IncomingMode::schema()]
     }
-}
 
-impl Shorthand for HttpFilterConfig {
-    fn read_shorthand(&mut self, node: &Node, reader: &mut Reader) -> bool {
-        toggle!(HttpFilterConfig, node, reader, |_| ())
+    fn shorthand_words() -> Vec<Word> {
+        IncomingMode::words()
     }
 
-    fn shorthands() -> Vec<&'static str> {
-        vec!["`true` or `false`"]
-    }
-
-    fn shorthand_schemas() -> Vec<Json> {
-        vec![json!({ "type": "boolean" })]
+    fn expanded(shorthand: &Json) -> Option<Json> {
+        match shorthand {
+            Json::Bool(true) => Some(json!({})),
+            Json::Bool(false) => Some(json!({ "mode": "off" })),
+            Json::String(mode) => Some(json!({ "mode": mode })),
+            _ => None,
+        }
     }
 }

@@ -63,6 +63,16 @@ impl Shorthand for NetworkConfig {
         toggle!(NetworkConfig, node, reader, |origin| self.turn_off(&origin))
     }
 
+    fn expanded(shorthand: &Json) -> Option<Json> {
+        match shorthand {
+            Json::Bool(true) => Some(json!({})),
+            Json::Bool(false) => {
+                Some(json!({ "incoming": false, "outgoing": false, "dns": false }))
+            }
+            _ => None,
+        }
+    }
+
     fn shorthands() -> Vec<&'static str> {
         vec!["`true` or `false`"]
     }
@@ -75,6 +85,14 @@ impl Shorthand for NetworkConfig {
 impl Shorthand for DnsConfig {
     fn read_shorthand(&mut self, node: &Node, reader: &mut Reader) -> bool {
         toggle!(DnsConfig, node, reader, |origin| self.turn_off(&origin))
+    }
+
+    fn expanded(shorthand: &Json) -> Option<Json> {
+        match shorthand {
+            Json::Bool(true) => Some(json!({})),
+            Json::Bool(false) => Some(json!({ "enabled": false })),
+            _ => None,
+        }
     }
 
     fn shorthands() -> Vec<&'static str> {

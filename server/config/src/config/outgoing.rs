@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use super::toggle;
 use crate::group::{Shorthand, group, unknown_name};
 use crate::kinds::Many;
-use crate::reader::{Kind, Reader};
+use crate::problem::Code;
+use crate::reader::{Kind, Part, Reader};
 use crate::setting::{Origin, Setting};
 use crate::tree::{Node, Value};
 
@@ -38,7 +39,7 @@ impl Kind for AddressFilters {
         let [entry] = known.as_slice() else {
             let message = format!("{} needs either `local` or `remote`", reader.name(""));
             let help = "what does not match goes to the other side".to_owned();
-            reader.error(&node.span, message, Some(help));
+            reader.error(Code::BadFilter, &node.span, message).help = Some(help);
             return None;
         };
         let side = if entry.key == "local" {
@@ -79,6 +80,18 @@ impl Kind for AddressFilters {
         };
         json!({ side: self.filters.to_json() })
     }
+
+    fn parts(&self) -> Vec<Part> {
+        let side = match self.side {
+            Side::Local => "local",
+            Side::Remote => "remote",
+        };
+        let parts = self.filters.parts().into_iter().map(|part| Part {
+            name: format!("{side}.{}", part.name),
+            ..part
+        });
+        parts.collect()
+    }
 }
 
 group! {
@@ -118,6 +131,14 @@ impl Shorthand for OutgoingConfig {
     fn read_shorthand(&mut self, node: &Node, reader: &mut Reader) -> bool {
         toggle!(OutgoingConfig, node, reader, |origin| self
             .turn_off(&origin))
+    }
+
+    fn expanded(shorthand: &Json) -> Option<Json> {
+        match shorthand {
+            Json::Bool(true) => Some(json!({})),
+            Json::Bool(false) => Some(json!({ "tcp": false, "udp": false })),
+            _ => None,
+        }
     }
 
     fn shorthands() -> Vec<&'static str> {

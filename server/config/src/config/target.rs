@@ -9,7 +9,8 @@ use serde_json::{Value as Json, json};
 
 use object::{OBJECT_KEYS, from_object};
 
-use crate::group::{Shorthand, group};
+use crate::group::{Shorthand, group, nearest};
+use crate::problem::Code;
 use crate::reader::{Kind, Reader};
 use crate::setting::Setting;
 use crate::tree::{Node, Value};
@@ -113,12 +114,75 @@ fn kubernetes(kind: &'static str, name: &str, text: &str) -> Result<Target, Stri
             "`{text}` is not a target: write `{kind}/NAME[/container/NAME]`"
         ));
     }
+    if kind == "label" {
+        if let Some(wrong) = wrong_selector(name) {
+            return Err(wrong);
+        }
+    } else if !is_kubernetes_name(name) {
+        return Err(wrong_name(name));
+    }
+    if let Some(container) = container.filter(|container| !is_kubernetes_name(container)) {
+        return Err(wrong_name(container));
+    }
     let container = container.map(str::to_owned);
     Ok(Target::Kubernetes {
         kind,
         name: name.to_owned(),
         container,
     })
+}
+
+fn wrong_name(name: &str) -> String {
+    format!("`{name}` is no name in Kubernetes: small letters, digits, `-` and `.` only")
+}
+
+/// The same text with the kind of target that was probably meant.
+fn meant_kind(text: &str) -> Option<String> {
+    let (kind, rest) = text.split_once('/')?;
+    let known: Vec<&str> = ["process", "sandbox", "container"]
+        .into_iter()
+        .chain(KUBERNETES.iter().map(|(name, _)| *name))
+        .collect();
+    if known.contains(&kind) {
+        return None;
+    }
+    // `pods/x`, as in kubectl, is nearest too.
+    let meant = format!("{}/{rest}", nearest(&known, kind)?);
+    meant.parse::<Target>().is_ok().then_some(meant)
+}
+
+/// Whether Kubernetes takes a name: letters, digits, `-` and `.`, all in small letters.
+fn is_kubernetes_name(name: &str) -> bool {
+    let edge = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    name.len() <= 253
+        && name.starts_with(edge)
+        && name.ends_with(edge)
+        && name.chars().all(|c| edge(c) || "-.".contains(c))
+}
+
+/// `app=x,tier=y`: what is wrong with it.
+fn wrong_selector(selector: &str) -> Option<String> {
+    let edge = |c: char| c.is_ascii_alphanumeric();
+    let inner = |c: char| edge(c) || "-_.".contains(c);
+    let good = |part: &str| {
+        part.len() <= 63
+            && part.starts_with(edge)
+            && part.ends_with(edge)
+            && part.chars().all(inner)
+    };
+    for part in selector.split(',') {
+        let Some((key, value)) = part.split_once('=') else {
+            return Some(format!("`{part}` is not a label: write `name=value`"));
+        };
+        let (prefix, name) = key.split_once('/').unwrap_or(("", key));
+        if !good(name) || !(prefix.is_empty() || is_kubernetes_name(prefix)) {
+            return Some(format!("`{key}` is not the name of a label"));
+        }
+        if !value.is_empty() && !good(value) {
+            return Some(format!("`{value}` is not the value of a label"));
+        }
+    }
+    None
 }
 
 impl fmt::Display for Target {
@@ -153,9 +217,21 @@ impl Kind for Target {
                 reader.name("")
             ))),
         };
-        parsed
-            .map_err(|(span, message)| reader.error(&span, message, None))
-            .ok()
+        let (span, message) = match parsed {
+            Ok(target) => return Some(target),
+            Err(error) => error,
+        };
+        let meant = match &node.value {
+            Value::Text(text) => meant_kind(text),
+            _ => None,
+        };
+        let fix = meant
+            .as_ref()
+            .and_then(|meant| reader.renaming(&span, meant));
+        let problem = reader.error(Code::BadTarget, &span, message);
+        problem.help = meant.map(|meant| format!("did you mean `{meant}`?"));
+        problem.fix = fix;
+        None
     }
 
     fn from_env(text: &str, _: &str) -> Result<Self, String> {
@@ -228,6 +304,16 @@ impl Shorthand for TargetConfig {
             };
         }
         true
+    }
+
+    fn expanded(shorthand: &Json) -> Option<Json> {
+        match shorthand {
+            Json::String(_) => Some(json!({ "path": shorthand })),
+            Json::Object(map) if !map.contains_key("path") && !map.contains_key("namespace") => {
+                Some(json!({ "path": shorthand }))
+            }
+            _ => None,
+        }
     }
 
     fn shorthands() -> Vec<&'static str> {

@@ -1,56 +1,14 @@
-//! Finding the configuration of a folder, and reading a file's text.
+//! Reading a file's text.
 
 use std::fs;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::one;
-use crate::problem::{ConfigErrors, Place, Problem, Severity, SourceFile};
-
-/// The configuration of a folder: `.mirrord/*mirrord.{json,toml,yml,yaml}`, the first by name.
-pub fn discover(folder: &Path) -> Result<(Option<PathBuf>, Vec<Problem>), ConfigErrors> {
-    let inside = folder.join(".mirrord");
-    let entries = match fs::read_dir(&inside) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((None, vec![])),
-        Err(error) => return Err(unreadable(&inside, &error)),
-    };
-    let mut files: Vec<PathBuf> = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| unreadable(&inside, &error))?.path();
-        let stem = path
-            .file_stem()
-            .and_then(|stem| stem.to_str())
-            .unwrap_or("");
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        let known = matches!(extension, Some("json" | "toml" | "yml" | "yaml"));
-        if known && stem.ends_with("mirrord") && path.is_file() {
-            files.push(path);
-        }
-    }
-    files.sort();
-    let mut files = files.into_iter();
-    let first = files.next();
-    let others: Vec<String> = files.map(|path| path.display().to_string()).collect();
-    let warnings = match &first {
-        Some(first) if !others.is_empty() => vec![Problem {
-            severity: Severity::Warning,
-            message: format!(
-                "several configurations: {} is used, and not {}",
-                first.display(),
-                others.join(", ")
-            ),
-            place: None,
-            help: Some("name the one to use with --config".to_owned()),
-        }],
-        _ => Vec::new(),
-    };
-    Ok((first, warnings))
-}
+use crate::problem::{Code, Place, Problem, SourceFile};
 
 /// Reads a file; `-` is standard input.
-pub(super) fn read_file(path: &Path) -> Result<SourceFile, ConfigErrors> {
+pub(super) fn read_file(path: &Path) -> Result<SourceFile, Problem> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_end(&mut bytes).map(|_| ())
@@ -81,22 +39,16 @@ pub(super) fn read_file(path: &Path) -> Result<SourceFile, ConfigErrors> {
                 file,
                 span: at..at + 1,
             });
-            Err(one(
-                "the configuration is not UTF-8 text".to_owned(),
-                place,
-                None,
-            ))
+            let message = "the configuration is not UTF-8 text".to_owned();
+            Err(Problem::error(Code::Unreadable, message).at(place))
         }
     }
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> ConfigErrors {
-    one(
-        format!(
-            "could not read the configuration {}: {error}",
-            path.display()
-        ),
-        None,
-        Some("check the path and its permissions"),
-    )
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    let message = format!(
+        "could not read the configuration {}: {error}",
+        path.display()
+    );
+    Problem::error(Code::Unreadable, message).help("check the path and its permissions")
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use super::{Surroundings, one};
+use super::Surroundings;
 use crate::config::Config;
 use crate::group::Group;
 use crate::parse::{Format, parse};
-use crate::problem::{ConfigErrors, Place, SourceFile};
+use crate::problem::{Code, Place, Problem, SourceFile};
 use crate::reader::Reader;
 use crate::template::{self, Rendered};
 use crate::tree::Value;
@@ -21,13 +21,11 @@ pub(super) fn read_text(
     text: &str,
     surroundings: &Surroundings<'_>,
     reader: &mut Reader,
-) -> Result<(), ConfigErrors> {
+) -> Result<(), Problem> {
     let Some(format) = Format::of(path) else {
-        return Err(one(
-            format!("{}: unknown kind of file", path.display()),
-            None,
-            Some("name it .json, .yaml, .yml or .toml"),
-        ));
+        let message = format!("{}: unknown kind of file", path.display());
+        let problem = Problem::error(Code::Unreadable, message);
+        return Err(problem.help("name it .json, .yaml, .yml or .toml"));
     };
     let mut file = Arc::new(SourceFile {
         path: path.to_owned(),
@@ -48,7 +46,11 @@ pub(super) fn read_text(
                 "this folder is not on a git branch; set MIRRORD_BRANCH_NAME, or write \
                  `{{ git_branch | default(value='shared') }}`",
             );
-            one(message, place, help)
+            let problem = Problem::error(Code::Template, message).at(place);
+            Problem {
+                help: help.map(str::to_owned),
+                ..problem
+            }
         })?;
         if !rendered.is_traceable() {
             let path = PathBuf::from(format!("{} (rendered)", path.display()));
@@ -63,13 +65,13 @@ pub(super) fn read_text(
         Ok(parsed) => {
             if let Some(span) = parsed.loose {
                 let message = "mirrord itself takes no comments and no trailing commas in JSON";
-                reader.warning(&span, message.to_owned(), None);
+                reader.warning(Code::LooseJson, &span, message.to_owned());
             }
             config.read(&parsed.node, reader);
         }
         Err(errors) => {
             for error in errors {
-                reader.error(&error.span, error.message, None);
+                reader.error(Code::Syntax, &error.span, error.message);
             }
         }
     }

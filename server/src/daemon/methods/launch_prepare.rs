@@ -22,7 +22,7 @@ use self::injection::{facts, injection_of, placeholder};
 use self::progress::Progress;
 use super::{Outcome, apart};
 use crate::daemon::client::Client;
-use crate::daemon::configs::Wanted;
+use crate::daemon::configs::{Wanted, choice_of};
 use crate::daemon::failure::Failure;
 use crate::daemon::request::Context;
 use crate::daemon::uri;
@@ -164,7 +164,7 @@ async fn start(
             _ => OwnedBy::User,
         },
         config: ConfigSource {
-            file: wanted.choose().0,
+            file: wanted.choose()?.path,
             folder: wanted.folder.clone(),
             target,
             incoming: None,
@@ -190,7 +190,9 @@ async fn start(
     prepared.map_err(|error| {
         let mut failure = Failure::from(error);
         if failure.0.kind == ErrorKind::ConfigInvalid {
-            failure.0.diagnostics_uri = wanted.choose().0.as_deref().map(uri::from_path);
+            // It was chosen a moment ago; a folder that cannot be read since has nothing to show.
+            let file = wanted.choose().ok().and_then(|choice| choice.path);
+            failure.0.diagnostics_uri = file.as_deref().map(uri::from_path);
         }
         failure
     })
@@ -226,7 +228,7 @@ fn result(plan: Plan, prepared: Prepared, wanted: &Wanted) -> PrepareResult {
         local: plan.local,
         status_text: Some(prepared.target.clone()),
         target: Some(prepared.target),
-        config: Some(wanted.choice()),
+        config: wanted.choose().ok().as_ref().map(choice_of),
         warnings,
     }
 }

@@ -1,6 +1,6 @@
 //! Targets as objects: `{"cron_job": "name", "container": "name"}`, `{"labels": {"app": "x"}}`.
 
-use super::Target;
+use super::{Target, is_kubernetes_name, wrong_name, wrong_selector};
 use crate::tree::{Entry, Node, Span, Value};
 
 /// Kinds of Kubernetes targets in the object form (`{"cron_job": "name"}`), with its other spellings.
@@ -57,6 +57,16 @@ pub(super) fn from_object(node: &Node, entries: &[Entry]) -> Result<Target, (Spa
             return Err((entry.key_span.clone(), message));
         }
     }
+    let names = target
+        .iter()
+        .filter(|(kind, _)| *kind != "label")
+        .map(|(_, name)| name);
+    if let Some(wrong) = names
+        .chain(&container)
+        .find(|name| !is_kubernetes_name(name))
+    {
+        return Err((node.span.clone(), wrong_name(wrong)));
+    }
     match target {
         Some((kind, name)) => Ok(Target::Kubernetes {
             kind,
@@ -81,6 +91,13 @@ fn selector(labels: &[Entry]) -> Result<String, (Span, String)> {
                 return Err((label.value.span.clone(), message));
             }
         }
+    }
+    if let Some((wrong, label)) = selector
+        .iter()
+        .zip(labels)
+        .find_map(|(part, label)| Some((wrong_selector(part)?, label)))
+    {
+        return Err((label.key_span.clone(), wrong));
     }
     Ok(selector.join(","))
 }
