@@ -95,10 +95,11 @@ impl Items<'_> {
             }
             Role::Header => self.header_names(place),
             Role::Value { or_key } => {
-                self.values(place);
+                // On a line of its own a key is what is wanted more often.
                 if *or_key {
                     self.keys(place, &[], false);
                 }
+                self.values(place);
             }
         }
     }
