@@ -19,8 +19,15 @@ impl Document {
     pub fn code_actions(&self, range: Range, surroundings: &Surroundings<'_>) -> Vec<CodeAction> {
         let problems = self.problems(surroundings);
         let touched = self.span(range);
-        let mut actions = self.fixes(&touched, &problems);
-        actions.extend(self.moves(&touched, &self.diagnostics_of(&problems)));
+        let fixes = self.fixes(&touched, &problems);
+        let mut actions = fixes.clone();
+        let moves = self.moves(&touched, &self.diagnostics_of(&problems));
+        // Where both know the same way, once is enough.
+        actions.extend(
+            moves
+                .into_iter()
+                .filter(|action| fixes.iter().all(|fix| fix.edit != action.edit)),
+        );
         for (format, name) in [
             (Format::Json, "JSON"),
             (Format::Yaml, "YAML"),

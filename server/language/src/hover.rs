@@ -2,10 +2,11 @@
 //! holds now and why.
 
 use ls_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
-use mirrord_config::{Surroundings, schema};
+use mirrord_config::setting::Origin;
+use mirrord_config::{Flags, Surroundings, effective, read_in, schema};
 
 use crate::document::Document;
-use crate::keys::{self, Forms};
+use crate::keys::{self, Forms, Shape};
 use crate::place::Place;
 use crate::syntax::Step;
 
@@ -32,9 +33,14 @@ impl Document {
             .map(|key| Step::Key((*key).to_owned()))
             .collect();
         let mut text = schema::hover(known).unwrap_or_else(|| format!("**{}**", known.join(".")));
-        let values = Forms::at(&path).describe();
-        if !values.is_empty() {
+        // Words are listed with their meanings already.
+        let forms = Forms::at(&path);
+        let values = forms.describe();
+        if !values.is_empty() && !forms.has(Shape::Words) {
             text.push_str(&format!("\n\nValues: {values}"));
+        }
+        if let Some(now) = self.effective(known, surroundings) {
+            text.push_str(&format!("\n\n{now}"));
         }
         if !own.is_empty() && Forms::at(&path).properties().is_empty() {
             text.push_str(&format!("\n\n`{}` is a name of your own.", own.join(".")));
@@ -52,6 +58,33 @@ impl Document {
             }),
             range: Some(self.range(&place.span)),
         })
+    }
+}
+
+impl Document {
+    /// The value that holds for a key, and where it comes from.
+    fn effective(&self, path: &[&str], surroundings: &Surroundings<'_>) -> Option<String> {
+        let text = Some((self.path(), self.text()));
+        let reading = read_in(text, None, &Flags::default(), surroundings);
+        let values = effective(&reading.config, &reading.unserved);
+        let found = values.into_iter().find(|value| value.path == path)?;
+        let value = shortened(&found.value.to_string());
+        Some(match &found.origin {
+            Origin::Default => format!("Now: `{value}`, the default"),
+            Origin::File(place) | Origin::Template(place) => {
+                format!("Now: `{value}`, from line {}", place.start().line)
+            }
+            origin => format!("Now: `{value}`, from `{origin}`"),
+        })
+    }
+}
+
+/// A hover is no place for a list of hundreds.
+fn shortened(value: &str) -> String {
+    const LONGEST: usize = 100;
+    match value.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &value[..end]),
+        None => value.to_owned(),
     }
 }
 

@@ -86,12 +86,13 @@ fn a_hover_says_what_a_key_means() {
     ] {
         let text = hover(format, text).unwrap();
         assert!(text.starts_with("**feature.fs.mode**"), "{text}");
-        assert!(
-            text.contains("Values: `local` | `localwithoverrides`"),
-            "{text}"
-        );
+        assert!(text.contains("- `localwithoverrides`: "), "{text}");
         assert!(text.contains("Default: `\"read\"`"), "{text}");
     }
+    let set = hover(Yaml, "feature:\n  fs:\n    mo¦de: write\n").unwrap();
+    assert!(set.ends_with("Now: `\"write\"`, from line 3"), "{set}");
+    let default = hover(Yaml, "feature:\n  hostname¦:\n").unwrap();
+    assert!(default.ends_with("Now: `true`, the default"), "{default}");
     let own = hover(Yaml, "feature:\n  env:\n    override:\n      MY¦: x").unwrap();
     assert!(
         own.starts_with("**feature.env.override**") && own.contains("`MY` is"),

@@ -10,14 +10,14 @@ use mirrord_config::Surroundings;
 use crate::{Document, Encoding};
 
 fn open(format: Format, text: &str) -> Document {
-    let uri = "file:///w/.mirrord/mirrord.json".parse().unwrap();
-    Document::new(
-        uri,
-        "mirrord".into(),
-        format,
-        Encoding::Utf16,
-        text.to_owned(),
-    )
+    let extension = match format {
+        Json => "json",
+        Yaml => "yaml",
+        Toml => "toml",
+    };
+    let path = format!("/w/.mirrord/mirrord.{extension}");
+    let uri = format!("file://{path}").parse().unwrap();
+    Document::new(uri, path.into(), format, Encoding::Utf16, text.to_owned())
 }
 
 fn actions(document: &Document, at: usize) -> Vec<CodeAction> {
@@ -207,5 +207,43 @@ fn a_converted_file_takes_the_place_of_the_old_one() {
     assert!(
         offered.iter().all(|action| action.disabled.is_some()),
         "{offered:?}"
+    );
+}
+
+#[test]
+fn a_mistyped_or_old_key_gets_its_name() {
+    let json = "{\"feature\": {\"fs\": {\"red_only\": [\"a\"]}}}";
+    done(
+        Json,
+        json,
+        "red",
+        "Replace by `read_only`",
+        expect![[r#"{"feature": {"fs": {"read_only": ["a"]}}}"#]],
+    );
+    let yaml =
+        "feature:\n  network:\n    incoming:\n      https_delivery:\n        protocol: tcp\n";
+    done(
+        Yaml,
+        yaml,
+        "https",
+        "Replace by `tls_delivery`",
+        expect![[r#"
+            feature:
+              network:
+                incoming:
+                  tls_delivery:
+                    protocol: tcp
+        "#]],
+    );
+    let toml = "[feature.fs]\nmode = \"red\"\n";
+    done(
+        Toml,
+        toml,
+        "red",
+        "Replace by `read`",
+        expect![[r#"
+        [feature.fs]
+        mode = "read"
+    "#]],
     );
 }
