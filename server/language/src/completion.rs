@@ -13,6 +13,7 @@ use ls_types::{
     Documentation, InsertTextFormat, InsertTextMode, MarkupContent, MarkupKind, Position, TextEdit,
 };
 use mirrord_config::Format;
+use mirrord_config::group::Status;
 
 use commas::Commas;
 
@@ -20,7 +21,7 @@ use crate::document::Document;
 use crate::keys::{Forms, Property, tables};
 use crate::live::Live;
 use crate::place::{Place, Role};
-use crate::syntax::{Quote, Span, line_start};
+use crate::syntax::{Quote, Span, Step, line_start};
 
 /// What a client can take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -78,6 +79,8 @@ struct Offer {
     documentation: Option<String>,
     kind: CompletionItemKind,
     deprecated: bool,
+    /// Offers of a lower rank come first.
+    rank: u8,
     /// What is inserted, with `$1` and `${1|a,b|}` for places to fill in.
     snippet: String,
     /// The same as plain text, for clients without snippets.
@@ -146,6 +149,7 @@ impl Items<'_> {
             documentation: property.doc().map(str::to_owned),
             kind: CompletionItemKind::PROPERTY,
             deprecated: property.is_deprecated(),
+            rank: rank(&place.path, property),
             snippet,
             plain,
         }
@@ -165,6 +169,7 @@ impl Items<'_> {
             documentation: None,
             kind: CompletionItemKind::VARIABLE,
             deprecated: false,
+            rank: 0,
             snippet,
             plain,
         }
@@ -187,8 +192,8 @@ impl Items<'_> {
             .path
             .iter()
             .map(|step| match step {
-                crate::syntax::Step::Key(key) => key.clone(),
-                crate::syntax::Step::Index(index) => index.to_string(),
+                Step::Key(key) => key.clone(),
+                Step::Index(index) => index.to_string(),
             })
             .collect();
         for path in tables() {
@@ -245,12 +250,7 @@ impl Items<'_> {
         });
         self.items.push(CompletionItem {
             filter_text: (filter != offer.label).then_some(filter),
-            // Deprecated keys, and those that do nothing, come last.
-            sort_text: Some(format!(
-                "{}{:04}",
-                u8::from(offer.deprecated),
-                self.items.len()
-            )),
+            sort_text: Some(format!("{}{:04}", offer.rank, self.items.len())),
             label: offer.label,
             detail: offer.detail,
             documentation,
@@ -285,6 +285,22 @@ impl Items<'_> {
     }
 }
 
+/// Keys that do something come before those that do nothing yet, and those before the rest.
+fn rank(path: &[Step], property: &Property) -> u8 {
+    let keys = path.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Index(_) => None,
+    });
+    let path: Vec<&str> = keys.chain([property.name]).collect();
+    match mirrord_config::schema::find(&path).map(|key| key.status) {
+        Some(Status::Served) => 0,
+        Some(Status::NotYet(_)) => 1,
+        Some(_) => 2,
+        // A key of a value's own object is as good as the value's key; `$schema` is nobody's.
+        None => u8::from(property.name.starts_with('$')) * 2,
+    }
+}
+
 impl Offer {
     fn plain(text: String, kind: CompletionItemKind) -> Self {
         Offer {
@@ -293,6 +309,7 @@ impl Offer {
             documentation: None,
             kind,
             deprecated: false,
+            rank: 0,
             snippet: written::escape(&text),
             plain: text,
         }

@@ -50,8 +50,11 @@ fn open(marked: &str, format: Format) -> (Document, ls_types::Position) {
 
 fn labels(format: Format, marked: &str, live: &dyn Live) -> String {
     let (document, position) = open(marked, format);
-    let list = document.completion(position, live, Abilities { snippets: true });
-    let labels: Vec<String> = list.items.into_iter().map(|item| item.label).collect();
+    let mut items = document
+        .completion(position, live, Abilities { snippets: true })
+        .items;
+    items.sort_by(|left, right| left.sort_text.cmp(&right.sort_text));
+    let labels: Vec<String> = items.into_iter().map(|item| item.label).collect();
     labels.join(" ")
 }
 
@@ -91,6 +94,18 @@ fn keys_that_are_there_are_not_offered_again() {
         !offered.split(' ').any(|label| label == "mode"),
         "{offered}"
     );
+}
+
+#[test]
+fn keys_that_do_something_come_first() {
+    let offered = labels(Json, "{¦}", &NotLive);
+    assert!(offered.starts_with("feature "), "{offered}");
+    let place = |key: &str| offered.split(' ').position(|label| label == key).unwrap();
+    assert!(
+        place("target") < place("agent") && place("agent") < place("operator"),
+        "{offered}"
+    );
+    assert!(place("target") < place("$schema"), "{offered}");
 }
 
 #[test]
