@@ -13,6 +13,7 @@ mod completion;
 mod convert;
 mod diagnostics;
 mod document;
+mod folding;
 mod format;
 mod hints;
 mod hover;
