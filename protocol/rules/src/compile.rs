@@ -186,6 +186,12 @@ impl Compiler {
                 .iter()
                 .map(|item| item.hir.clone())
                 .collect();
+            if !self.defaults {
+                let texts = items[part.clone()].iter().map(|item| item.text.as_str());
+                let patterns: Vec<(&str, Hir)> = texts.zip(hirs).collect();
+                self.check(&patterns, &items[part], most);
+                continue;
+            }
             let groups =
                 pattern::build(&hirs).map_err(|(index, error)| (part.start + index, error));
             let groups = groups.and_then(|groups| {
@@ -193,16 +199,8 @@ impl Compiler {
                 if count <= most {
                     return Ok(groups);
                 }
-                let reason = "the patterns together need too much memory; \
-                              use fewer of them, or begin them with `^`";
                 let last = part.end.saturating_sub(1);
-                Err((
-                    last,
-                    PatternError {
-                        reason: reason.to_owned(),
-                        range: None,
-                    },
-                ))
+                Err((last, too_many()))
             });
             match groups {
                 Ok(groups) => {
@@ -217,6 +215,18 @@ impl Compiler {
                     self.error(item.list, item.index, &item.text, error);
                 }
             }
+        }
+    }
+
+    /// What building the automata of these patterns would say, without building them.
+    fn check(&mut self, patterns: &[(&str, Hir)], items: &[Item], most: usize) {
+        let (index, error) = match pattern::check(patterns) {
+            Ok(count) if count <= most => return,
+            Ok(_) => (patterns.len().saturating_sub(1), too_many()),
+            Err(found) => found,
+        };
+        if let Some(item) = items.get(index) {
+            self.error(item.list, item.index, &item.text, error);
         }
     }
 
@@ -370,5 +380,14 @@ impl Compiler {
             reason: error.reason,
             range: error.range,
         });
+    }
+}
+
+fn too_many() -> PatternError {
+    PatternError {
+        reason: "the patterns together need too much memory; use fewer of them, or begin them \
+                 with `^`"
+            .to_owned(),
+        range: None,
     }
 }

@@ -6,13 +6,15 @@
 //! dies is that of the best pattern, whatever its place in the text. Anchored patterns let it die
 //! after a few bytes, which is what makes `/usr/…` cheap.
 
+use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::{Mutex, OnceLock};
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
 use regex_automata::util::start;
 use regex_automata::{Anchored, MatchKind};
-use regex_syntax::hir::{Dot, Hir, HirKind, Look, Repetition};
+use regex_syntax::hir::{Class, Dot, Hir, HirKind, Look, Repetition};
 
 /// Largest automaton of several patterns. Beyond it, two automata are quicker to build.
 const LARGEST_SHARED: usize = 512 << 10;
@@ -21,6 +23,10 @@ const LARGEST: usize = 2 << 20;
 /// Patterns with unbounded repetitions inside that may share an automaton: each one multiplies
 /// the others' states, for it stays "half found" once its beginning was seen.
 const MOST_SPREAD: usize = 3;
+/// Patterns whose check is remembered.
+const MOST_REMEMBERED: usize = 4096;
+/// Longer patterns are built to know their size.
+const MOST_LETTERS: usize = 200;
 
 /// Why a pattern cannot be used.
 #[derive(Debug)]
@@ -77,6 +83,74 @@ pub(crate) fn build(patterns: &[Hir]) -> Result<Vec<Group>, (usize, PatternError
     Ok(groups)
 }
 
+/// How many automata patterns would share at least, and the first of them that is too large by
+/// itself. Nothing is built for patterns that are plainly small, and what was found out about the
+/// others is remembered: an editor asks at each key stroke.
+pub(crate) fn check(patterns: &[(&str, Hir)]) -> Result<usize, (usize, PatternError)> {
+    let spread = patterns.iter().filter(|(_, hir)| is_spread(hir)).count();
+    for (index, (text, hir)) in patterns.iter().enumerate() {
+        if is_plainly_small(hir) {
+            continue;
+        }
+        let remembered = known()
+            .lock()
+            .ok()
+            .and_then(|known| known.get(*text).cloned());
+        let reason = remembered.unwrap_or_else(|| {
+            let reason = build_one(std::slice::from_ref(&found_anywhere(hir))).err();
+            if let Ok(mut known) = known().lock() {
+                if known.len() >= MOST_REMEMBERED {
+                    known.clear();
+                }
+                known.insert((*text).to_owned(), reason.clone());
+            }
+            reason
+        });
+        if let Some(reason) = reason {
+            return Err((index, too_large(&reason)));
+        }
+    }
+    let groups = spread.div_ceil(MOST_SPREAD);
+    Ok(groups.max(usize::from(!patterns.is_empty())))
+}
+
+/// Why patterns cannot be built, by their text.
+fn known() -> &'static Mutex<HashMap<String, Option<String>>> {
+    static KNOWN: OnceLock<Mutex<HashMap<String, Option<String>>>> = OnceLock::new();
+    KNOWN.get_or_init(Mutex::default)
+}
+
+/// Whether an automaton has about as many states as the pattern has letters: letters and `.*`
+/// between them, nothing that could be in several places at once.
+fn is_plainly_small(pattern: &Hir) -> bool {
+    fn is_letter(class: &Class) -> bool {
+        // A letter in both cases.
+        match class {
+            Class::Unicode(class) => class.iter().map(|range| range.len()).sum::<usize>() <= 3,
+            Class::Bytes(class) => class.iter().map(|range| range.len()).sum::<usize>() <= 2,
+        }
+    }
+    let small = |part: &Hir| match part.kind() {
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Look(Look::Start | Look::End) => true,
+        HirKind::Class(class) => is_letter(class),
+        HirKind::Repetition(repetition) => {
+            repetition.max.is_none()
+                && repetition.min <= 1
+                && matches!(repetition.sub.kind(), HirKind::Class(_))
+        }
+        _ => false,
+    };
+    match pattern.kind() {
+        HirKind::Concat(parts) => {
+            let repeated = |part: &&Hir| matches!(part.kind(), HirKind::Repetition(_));
+            parts.len() <= MOST_LETTERS
+                && parts.iter().filter(repeated).count() <= MOST_SPREAD
+                && parts.iter().all(small)
+        }
+        _ => small(pattern),
+    }
+}
+
 /// The best pattern found in `text`, by its number. No allocation, no system call.
 #[inline]
 pub(crate) fn first_match(automaton: &dense::DFA<&[u32]>, text: &[u8]) -> Option<usize> {
@@ -122,16 +196,17 @@ fn build_range(
             build_range(patterns, range.start..middle, groups)?;
             build_range(patterns, middle..range.end, groups)
         }
-        Err(reason) => Err((
-            range.start,
-            PatternError {
-                reason: format!(
-                    "this regular expression needs too much memory ({reason}); \
-                     make it simpler: fewer counted repetitions as `{{1,1000}}`, `[a-z]` for `\\w`"
-                ),
-                range: None,
-            },
-        )),
+        Err(reason) => Err((range.start, too_large(&reason))),
+    }
+}
+
+fn too_large(reason: &str) -> PatternError {
+    PatternError {
+        reason: format!(
+            "this regular expression needs too much memory ({reason}); \
+             make it simpler: fewer counted repetitions as `{{1,1000}}`, `[a-z]` for `\\w`"
+        ),
+        range: None,
     }
 }
 
@@ -256,4 +331,33 @@ fn ascii_words(hir: Hir) -> Hir {
 
 fn range_of(span: &regex_syntax::ast::Span) -> Range<usize> {
     span.start.offset..span.end.offset
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checking_says_what_building_says() {
+        for pattern in [
+            "^/srv/data/[0-9]+/.*\\.json$",
+            "\\.json$",
+            "a.*b.*c.*d.*e.*f",
+            "(a|b)*c",
+            "x{3,9}",
+            ".*a.{8}",
+            // Too large in both ways.
+            "a.{60}b.{60}c",
+            "(?:[ab]*a[ab]{18})",
+            "\\w{2000}",
+        ] {
+            let hir = parse(pattern, true).unwrap();
+            let built = build(std::slice::from_ref(&hir)).is_ok();
+            // The second answer is the remembered one.
+            for _ in 0..2 {
+                let checked = check(&[(pattern, hir.clone())]).is_ok();
+                assert_eq!(checked, built, "{pattern}");
+            }
+        }
+    }
 }
