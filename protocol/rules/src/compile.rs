@@ -14,7 +14,7 @@ use crate::source::{FsMode, HttpFiltered, IncomingSource, RuleSource};
 /// Compiles rules to a block for [`crate::Rules::from_bytes`]. The first thing that is wrong is
 /// the error; [`check`] tells all.
 pub fn compile(source: &RuleSource) -> Result<Vec<u8>, CompileError> {
-    let mut compiler = Compiler::new(true);
+    let mut compiler = Compiler::new(false);
     compiler.all(source);
     match compiler.errors.into_iter().next() {
         Some(error) => Err(error),
@@ -24,7 +24,7 @@ pub fn compile(source: &RuleSource) -> Result<Vec<u8>, CompileError> {
 
 /// Everything that is wrong with the patterns and filters of a source.
 pub fn check(source: &RuleSource) -> Vec<CompileError> {
-    let mut compiler = Compiler::new(false);
+    let mut compiler = Compiler::new(true);
     compiler.all(source);
     compiler.errors
 }
@@ -32,8 +32,8 @@ pub fn check(source: &RuleSource) -> Vec<CompileError> {
 struct Compiler {
     writer: Writer,
     errors: Vec<CompileError>,
-    /// With the default lists; only checking the user's is quicker without.
-    defaults: bool,
+    /// Only what is wrong is wanted, of the user's own lists, and quickly.
+    checking: bool,
 }
 
 /// A pattern with what is needed to show an error about it.
@@ -45,11 +45,11 @@ struct Item {
 }
 
 impl Compiler {
-    fn new(defaults: bool) -> Self {
+    fn new(checking: bool) -> Self {
         Compiler {
             writer: Writer::new(),
             errors: Vec::new(),
-            defaults,
+            checking,
         }
     }
 
@@ -84,6 +84,15 @@ impl Compiler {
 
     fn paths(&mut self, source: &RuleSource) {
         let fs = &source.fs;
+        if self.checking {
+            let lists: [(&'static str, &[String]); 4] = [
+                ("feature.fs.not_found", &fs.not_found),
+                ("feature.fs.read_write", &fs.read_write),
+                ("feature.fs.read_only", &fs.read_only),
+                ("feature.fs.local", &fs.local),
+            ];
+            return self.check(&lists, true, PATH_GROUPS);
+        }
         let mut items = Vec::new();
         for (says, list, patterns) in [
             (Says::NotFound, "feature.fs.not_found", &fs.not_found),
@@ -102,12 +111,7 @@ impl Compiler {
             }
         }
         let own = items.len();
-        let defaults = if self.defaults {
-            defaults::rules(source)
-        } else {
-            Vec::new()
-        };
-        for (says, text) in defaults {
+        for (says, text) in defaults::rules(source) {
             let (says, shown) = match says {
                 Default::NotFound => (Says::NotFound, "fs.not_found"),
                 Default::ReadOnly => (Says::ReadOnly, "fs.read_only"),
@@ -132,6 +136,9 @@ impl Compiler {
         let list = "feature.fs.mapping";
         let (patterns, replacements): (Vec<String>, Vec<String>) =
             source.fs.mapping.iter().cloned().unzip();
+        if self.checking {
+            return self.check(&[(list, &patterns)], true, OTHER_GROUPS);
+        }
         let items = self.parse(list, &patterns, true);
         for item in &items {
             let pattern = self.writer.text(item.text.as_bytes());
@@ -146,6 +153,10 @@ impl Compiler {
 
     fn unix(&mut self, source: &RuleSource) {
         let list = "feature.network.outgoing.unix_streams";
+        if self.checking {
+            let patterns = &source.outgoing.unix_streams;
+            return self.check(&[(list, patterns)], false, OTHER_GROUPS);
+        }
         // In contrast to paths of files, mirrord matches these in the case they are written in.
         let items = self.parse(list, &source.outgoing.unix_streams, false);
         for item in &items {
@@ -186,12 +197,6 @@ impl Compiler {
                 .iter()
                 .map(|item| item.hir.clone())
                 .collect();
-            if !self.defaults {
-                let texts = items[part.clone()].iter().map(|item| item.text.as_str());
-                let patterns: Vec<(&str, Hir)> = texts.zip(hirs).collect();
-                self.check(&patterns, &items[part], most);
-                continue;
-            }
             let groups =
                 pattern::build(&hirs).map_err(|(index, error)| (part.start + index, error));
             let groups = groups.and_then(|groups| {
@@ -218,15 +223,26 @@ impl Compiler {
         }
     }
 
-    /// What building the automata of these patterns would say, without building them.
-    fn check(&mut self, patterns: &[(&str, Hir)], items: &[Item], most: usize) {
-        let (index, error) = match pattern::check(patterns) {
-            Ok(count) if count <= most => return,
-            Ok(_) => (patterns.len().saturating_sub(1), too_many()),
-            Err(found) => found,
-        };
-        if let Some(item) = items.get(index) {
-            self.error(item.list, item.index, &item.text, error);
+    /// What building the automata of these lists would say, without building them.
+    fn check(&mut self, lists: &[(&'static str, &[String])], case_insensitive: bool, most: usize) {
+        let mut verdicts = Vec::new();
+        let mut last = None;
+        for (list, patterns) in lists {
+            for (index, text) in patterns.iter().enumerate() {
+                let verdict = pattern::check(text, case_insensitive);
+                match verdict.error {
+                    Some(error) => self.error(list, index, text, error),
+                    None => {
+                        verdicts.push(verdict);
+                        last = Some((*list, index, text));
+                    }
+                }
+            }
+        }
+        if let Some((list, index, text)) = last
+            && pattern::fewest_groups(&verdicts) > most
+        {
+            self.error(list, index, text, too_many());
         }
     }
 

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use regex_automata::dfa::{Automaton, StartKind, dense};
 use regex_automata::nfa::thompson::{self, NFA, WhichCaptures};
@@ -23,13 +23,13 @@ const LARGEST: usize = 2 << 20;
 /// Patterns with unbounded repetitions inside that may share an automaton: each one multiplies
 /// the others' states, for it stays "half found" once its beginning was seen.
 const MOST_SPREAD: usize = 3;
-/// Patterns whose check is remembered.
-const MOST_REMEMBERED: usize = 4096;
+/// Patterns that are remembered, of each case.
+const MOST_REMEMBERED: usize = 8192;
 /// Longer patterns are built to know their size.
 const MOST_LETTERS: usize = 200;
 
 /// Why a pattern cannot be used.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct PatternError {
     pub(crate) reason: String,
     pub(crate) range: Option<Range<usize>>,
@@ -83,40 +83,58 @@ pub(crate) fn build(patterns: &[Hir]) -> Result<Vec<Group>, (usize, PatternError
     Ok(groups)
 }
 
-/// How many automata patterns would share at least, and the first of them that is too large by
-/// itself. Nothing is built for patterns that are plainly small, and what was found out about the
-/// others is remembered: an editor asks at each key stroke.
-pub(crate) fn check(patterns: &[(&str, Hir)]) -> Result<usize, (usize, PatternError)> {
-    let spread = patterns.iter().filter(|(_, hir)| is_spread(hir)).count();
-    for (index, (text, hir)) in patterns.iter().enumerate() {
-        if is_plainly_small(hir) {
-            continue;
-        }
-        let remembered = known()
-            .lock()
-            .ok()
-            .and_then(|known| known.get(*text).cloned());
-        let reason = remembered.unwrap_or_else(|| {
-            let reason = build_one(std::slice::from_ref(&found_anywhere(hir))).err();
-            if let Ok(mut known) = known().lock() {
-                if known.len() >= MOST_REMEMBERED {
-                    known.clear();
-                }
-                known.insert((*text).to_owned(), reason.clone());
-            }
-            reason
-        });
-        if let Some(reason) = reason {
-            return Err((index, too_large(&reason)));
-        }
-    }
-    let groups = spread.div_ceil(MOST_SPREAD);
-    Ok(groups.max(usize::from(!patterns.is_empty())))
+/// What is to be said about one pattern without building a whole list.
+#[derive(Debug, Clone)]
+pub(crate) struct Verdict {
+    /// Why it cannot be used.
+    pub(crate) error: Option<PatternError>,
+    spread: bool,
 }
 
-/// Why patterns cannot be built, by their text.
-fn known() -> &'static Mutex<HashMap<String, Option<String>>> {
-    static KNOWN: OnceLock<Mutex<HashMap<String, Option<String>>>> = OnceLock::new();
+/// Looks at one pattern. Nothing is built when it is plainly small, and what was found out is
+/// remembered: an editor asks about a whole file at each key stroke.
+pub(crate) fn check(text: &str, case_insensitive: bool) -> Verdict {
+    let key = (case_insensitive, text);
+    let remembered = |known: MutexGuard<'_, Known>| known[usize::from(key.0)].get(key.1).cloned();
+    if let Some(verdict) = known().lock().ok().and_then(remembered) {
+        return verdict;
+    }
+    let verdict = match parse(text, case_insensitive) {
+        Err(error) => Verdict {
+            error: Some(error),
+            spread: false,
+        },
+        Ok(hir) => Verdict {
+            spread: is_spread(&hir),
+            error: (!is_plainly_small(&hir))
+                .then(|| build_one(&[found_anywhere(&hir)]).err())
+                .flatten()
+                .map(|reason| too_large(&reason)),
+        },
+    };
+    if let Ok(mut known) = known().lock() {
+        let known = &mut known[usize::from(case_insensitive)];
+        if known.len() >= MOST_REMEMBERED {
+            known.clear();
+        }
+        known.insert(text.to_owned(), verdict.clone());
+    }
+    verdict
+}
+
+/// How many automata these patterns would need at least.
+pub(crate) fn fewest_groups(verdicts: &[Verdict]) -> usize {
+    let spread = verdicts.iter().filter(|verdict| verdict.spread).count();
+    spread
+        .div_ceil(MOST_SPREAD)
+        .max(usize::from(!verdicts.is_empty()))
+}
+
+/// By case, then by text.
+type Known = [HashMap<String, Verdict>; 2];
+
+fn known() -> &'static Mutex<Known> {
+    static KNOWN: OnceLock<Mutex<Known>> = OnceLock::new();
     KNOWN.get_or_init(Mutex::default)
 }
 
@@ -355,7 +373,7 @@ mod tests {
             let built = build(std::slice::from_ref(&hir)).is_ok();
             // The second answer is the remembered one.
             for _ in 0..2 {
-                let checked = check(&[(pattern, hir.clone())]).is_ok();
+                let checked = check(pattern, true).error.is_none();
                 assert_eq!(checked, built, "{pattern}");
             }
         }

@@ -49,16 +49,7 @@ pub fn effective(config: &Config, unserved: &[Unserved]) -> Vec<EffectiveValue> 
     let mut visitor = Visitor::default();
     config.visit(&mut visitor);
     let mut values = visitor.values;
-    values.extend(unserved.iter().map(|unserved| {
-        let value = secret::redacted(&unserved.path, &unserved.value);
-        EffectiveValue {
-            path: unserved.path.split('.').map(str::to_owned).collect(),
-            redacted: value != unserved.value,
-            value,
-            origin: unserved.origin.clone(),
-            status: unserved.status,
-        }
-    }));
+    values.extend(unserved.iter().map(shown));
     let mut order = HashMap::new();
     number(schema::keys(), &mut Vec::new(), &mut order);
     // Stable: what lies inside a list stays behind it.
@@ -67,6 +58,36 @@ pub fn effective(config: &Config, unserved: &[Unserved]) -> Vec<EffectiveValue> 
         (1..=value.path.len()).rev().find_map(known)
     });
     values
+}
+
+/// The value of one key, without looking at the others.
+pub fn effective_at(
+    config: &Config,
+    unserved: &[Unserved],
+    path: &[&str],
+) -> Option<EffectiveValue> {
+    let mut visitor = Visitor {
+        wanted: Some(path.iter().map(|key| (*key).to_owned()).collect()),
+        ..Visitor::default()
+    };
+    config.visit(&mut visitor);
+    let served = visitor.values.into_iter().next();
+    let asked = path.join(".");
+    served.or_else(|| {
+        let unserved = unserved.iter().find(|unserved| unserved.path == asked);
+        unserved.map(shown)
+    })
+}
+
+fn shown(unserved: &Unserved) -> EffectiveValue {
+    let value = secret::redacted(&unserved.path, &unserved.value);
+    EffectiveValue {
+        path: unserved.path.split('.').map(str::to_owned).collect(),
+        redacted: value != unserved.value,
+        value,
+        origin: unserved.origin.clone(),
+        status: unserved.status,
+    }
 }
 
 fn number(keys: &[KeyInfo], path: &mut Vec<String>, order: &mut HashMap<Vec<String>, usize>) {
@@ -85,11 +106,20 @@ fn number(keys: &[KeyInfo], path: &mut Vec<String>, order: &mut HashMap<Vec<Stri
 pub struct Visitor {
     path: Vec<String>,
     values: Vec<EffectiveValue>,
+    /// Only this key, and nothing inside its value.
+    wanted: Option<Vec<String>>,
 }
 
 impl Visitor {
     pub(crate) fn setting<T: Kind>(&mut self, key: &str, setting: &Setting<T>) {
         self.path.push(key.to_owned());
+        if let Some(wanted) = &self.wanted {
+            if *wanted == self.path {
+                self.add(&setting.value.to_json(), &setting.origin);
+            }
+            self.path.pop();
+            return;
+        }
         self.add(&setting.value.to_json(), &setting.origin);
         for part in setting.value.parts() {
             self.path.push(part.name);

@@ -29,7 +29,7 @@ pub mod tree;
 pub mod unserved;
 
 pub use config::Config;
-pub use effective::{EffectiveValue, effective};
+pub use effective::{EffectiveValue, effective, effective_at};
 pub use load::{
     Choice, FlagSetting, Flags, LoadedConfig, Reading, Source, Surroundings, Wanted, choose,
     files_of, from_text, git_branch, is_config_name, load, load_chosen, load_in, owning_folder,

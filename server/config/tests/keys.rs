@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use mirrord_config::{
-    Code, EffectiveValue, Flags, Reading, Severity, Surroundings, effective, group::Status,
-    read_in, schema,
+    Code, EffectiveValue, Flags, Reading, Severity, Surroundings, effective, effective_at,
+    group::Status, read_in, schema,
 };
 use serde_json::{Value, json};
 
@@ -534,4 +534,28 @@ fn each_effective_value_tells_its_origin_and_hides_secrets() {
         .iter()
         .filter(|problem| problem.severity == Severity::Error);
     assert_eq!(notes.count(), 0, "{:?}", reading.problems);
+}
+
+#[test]
+fn the_value_of_one_key_is_that_among_all() {
+    let reading = reading(&json!({
+        "target": "sandbox/x",
+        "agent": { "ttl": 5 },
+        "feature": { "fs": { "local": ["a", "b"] }, "env": { "override": { "A": "b" } } },
+    }));
+    let values = effective(&reading.config, &reading.unserved);
+    let of_keys = values.iter().filter(|value| {
+        let path: Vec<&str> = value.path.iter().map(String::as_str).collect();
+        schema::find(&path).is_some()
+    });
+    let mut seen = 0;
+    for value in of_keys {
+        let path: Vec<&str> = value.path.iter().map(String::as_str).collect();
+        let found = effective_at(&reading.config, &reading.unserved, &path);
+        assert_eq!(found.as_ref(), Some(value));
+        seen += 1;
+    }
+    assert!(seen > 30, "only {seen} keys");
+    let unknown = effective_at(&reading.config, &reading.unserved, &["feature", "x"]);
+    assert_eq!(unknown, None);
 }

@@ -3,7 +3,7 @@
 
 use ls_types::{Hover, HoverContents, MarkupContent, MarkupKind, Position};
 use mirrord_config::setting::Origin;
-use mirrord_config::{Flags, Surroundings, effective, read_in, schema};
+use mirrord_config::{Flags, Surroundings, effective_at, read_in, schema};
 
 use crate::document::Document;
 use crate::keys::{self, Forms, Shape};
@@ -66,8 +66,7 @@ impl Document {
     fn effective(&self, path: &[&str], surroundings: &Surroundings<'_>) -> Option<String> {
         let text = Some((self.path(), self.text()));
         let reading = read_in(text, None, &Flags::default(), surroundings);
-        let values = effective(&reading.config, &reading.unserved);
-        let found = values.into_iter().find(|value| value.path == path)?;
+        let found = effective_at(&reading.config, &reading.unserved, path)?;
         let value = shortened(&found.value.to_string());
         Some(match &found.origin {
             Origin::Default => format!("Now: `{value}`, the default"),
