@@ -156,15 +156,17 @@ pub async fn run(options: Options) -> Result<i32> {
         parts.signal_program(signal.number);
     }
     let end = serve(&mut parts, &signals).await;
-    let (left, ended) = parts.end(&end).await;
-    left.close().await;
+    let board = parts.board.clone();
+    parts.end(&end).await.close().await;
+    // Only now: the last event says that the session ended.
+    let written = board.events.close();
     let status = match end {
         End::Failed(error) => return Err(error),
         End::Program(status) => status,
         End::LastProcess | End::Expired => 0,
         End::Stopped(..) => STATUS_STOPPED,
     };
-    ended?;
+    written?;
     Ok(status)
 }
 

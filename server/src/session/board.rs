@@ -1,6 +1,7 @@
 //! What is known of a session, where everybody may read it at any time: the loop writes, the
 //! control socket answers from it without asking the loop.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mirrord_protocol::event::EventKind;
@@ -14,6 +15,16 @@ pub struct Board {
     status: Arc<Mutex<SessionStatus>>,
     /// The session's events.
     pub events: EventLog,
+    visitors: Arc<AtomicUsize>,
+}
+
+/// A connection to the control socket, for as long as it lasts.
+pub struct Visitor(Arc<AtomicUsize>);
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Board {
@@ -22,7 +33,19 @@ impl Board {
         Board {
             status: Arc::new(Mutex::new(status)),
             events,
+            visitors: Arc::default(),
         }
+    }
+
+    /// Somebody connected.
+    pub fn visitor(&self) -> Visitor {
+        self.visitors.fetch_add(1, Ordering::Relaxed);
+        Visitor(self.visitors.clone())
+    }
+
+    /// Whether somebody may wait for a last word.
+    pub fn has_visitors(&self) -> bool {
+        self.visitors.load(Ordering::Relaxed) > 0
     }
 
     /// Everything, as it is now.

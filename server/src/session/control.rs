@@ -66,12 +66,13 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
         match listener.accept().await {
             Ok((socket, _)) if is_ours(&socket) => {
                 let shared = shared.clone();
+                let visitor = shared.board.visitor();
                 tokio::spawn(async move {
                     if let Err(error) = serve(socket, &shared).await {
                         tracing::debug!("a control connection ended: {error:#}");
                     }
                     shared.board.events.forget_gone();
-                    drop(place);
+                    drop((place, visitor));
                 });
             }
             Ok(_) => tracing::warn!("refused another user at the session's control socket"),

@@ -87,11 +87,7 @@ async fn live(
     let prepared = prepared(&parts, expires_at, config_file, warnings).map_err(internal)?;
     starter.tell(&StartNews::Ready(Box::new(prepared)));
     let end = serve(&mut parts, &signals).await;
-    let (left, ended) = parts.end(&end).await;
-    if let Err(error) = ended {
-        tracing::error!("{error:#}");
-    }
-    left.keep_warm(keep_agent, &signals).await;
+    parts.end(&end).await.keep_warm(keep_agent, &signals).await;
     Ok(())
 }
 

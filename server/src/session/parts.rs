@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
 use mirrord_link::{Endpoint, Fingerprint, Streams};
 use mirrord_net::outgoing::OutgoingRelays;
 use mirrord_protocol::event::EventKind;
@@ -73,7 +72,7 @@ impl Parts {
     /// Puts everything away but the agent, in the order in which it leaves nothing behind: the
     /// supervised processes, then those of ours that serve them. What is left is the agent with
     /// its link, to be closed or kept for the next session.
-    pub async fn end(mut self, how: &End) -> (Left, Result<()>) {
+    pub async fn end(mut self, how: &End) -> Left {
         let (reason, grace) = match how {
             End::Program(_) => ("the program ended".to_owned(), None),
             End::LastProcess => ("its last process ended".to_owned(), None),
@@ -110,7 +109,7 @@ impl Parts {
             status.ports.clear();
             status.paused = false;
         });
-        let left = Left {
+        Left {
             facts: self.agent_facts("warm"),
             usable: !matches!(how, End::Failed(_)),
             agent: self.agent,
@@ -123,8 +122,7 @@ impl Parts {
             folder: self.folder,
             reason: reason.clone(),
             ended_txs: self.ended_txs,
-        };
-        (left, self.board.events.close())
+        }
     }
 
     /// The last events of the supervisor, until it is gone.

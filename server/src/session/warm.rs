@@ -207,7 +207,9 @@ impl Left {
                 );
             }
         }
-        tokio::time::sleep(LAST_WORDS).await;
+        if self.board.has_visitors() {
+            tokio::time::sleep(LAST_WORDS).await;
+        }
     }
 
     fn over(&self) -> String {
