@@ -43,7 +43,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Run the tests: all stages, or those named (lint, unit, sandbox).
+    /// Run the tests: all stages, or those named (lint, unit, sandbox, protocol).
     Test {
         /// Stages.
         stages: Vec<test::Stage>,

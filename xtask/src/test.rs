@@ -5,6 +5,7 @@
 
 mod count;
 mod lint;
+mod protocol;
 mod sandbox;
 mod unit;
 
@@ -22,9 +23,11 @@ pub enum Stage {
     Unit,
     /// End to end in namespaces of this machine, as root and as an ordinary user; the demo.
     Sandbox,
+    /// A client that nobody here wrote, against the daemon.
+    Protocol,
 }
 
-const ALL: [Stage; 3] = [Stage::Lint, Stage::Unit, Stage::Sandbox];
+const ALL: [Stage; 4] = [Stage::Lint, Stage::Unit, Stage::Sandbox, Stage::Protocol];
 
 /// Runs the stages (all when none is named); `false` when something failed.
 pub fn run(stages: &[Stage]) -> Result<bool> {
@@ -41,6 +44,7 @@ pub fn run(stages: &[Stage]) -> Result<bool> {
             Stage::Lint => lint::run(),
             Stage::Unit => unit::run(),
             Stage::Sandbox => sandbox::run(),
+            Stage::Protocol => protocol::run(),
         };
         let count = count.unwrap_or_else(|error| {
             println!("stage {name} broke off: {error:#}");

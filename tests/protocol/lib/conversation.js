@@ -4,7 +4,9 @@
 //   {"expect": METHOD, "params": PATTERN}                      a notification of the server
 //   {"answer": METHOD, "with": VALUE}                          to a later request of the server
 //   {"write": FILE, "text": TEXT}                              a file of the workspace
-// `save` of a request maps names to JSON Pointers of the result. In all texts `${workspace}` is
+//   {"run": ["sandbox", "up", "shop"]}                         mirrord-server with these arguments
+//   {"look": METHOD}                                           whatever else came of this method
+// `unchecked` lets params pass that are against the schema. `save` of a request maps names to JSON Pointers of the result. In all texts `${workspace}` is
 // the workspace's URI, `${folder}` its path, `${name}` what was saved.
 
 import { match } from "./match.js";
@@ -27,7 +29,7 @@ const at = (value, pointer) =>
 const steps = {
     async request(client, step, names) {
         if (step.error !== undefined) {
-            const error = await client.failing(step.request, step.params);
+            const error = await client.failing(step.request, step.params, step.unchecked);
             match(step.error, { code: error.code, message: error.message, data: error.data });
             return;
         }
@@ -38,6 +40,8 @@ const steps = {
     notify: (client, step) => client.notify(step.notify, step.params),
     expect: (client, step) => client.expect(step.expect, step.params),
     answer: (client, step) => client.answer(step.answer, step.with),
+    run: (client, step, names, home) => home.must(...step.run),
+    look: (client, step) => client.look(step.look),
     write: (client, step, names, home) => home.write(step.write, step.text),
 };
 

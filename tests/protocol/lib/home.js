@@ -14,6 +14,7 @@ export const binary = join(programs, "mirrord-server");
 
 export class Home {
     constructor(files = {}) {
+        this.children = [];
         this.folder = mkdtempSync(join(tmpdir(), "mirrord-protocol-"));
         this.workspace = join(this.folder, "workspace");
         this.runtime = join(this.folder, "run");
@@ -45,12 +46,35 @@ export class Home {
 
     /** The daemon's socket. */
     get socket() {
-        return join(this.runtime, "mirrord-server", "daemon.sock");
+        return join(this.runtime, "mirrord", "daemon.sock");
+    }
+
+    /** Runs it to its end, which must be a good one; what it printed. */
+    must(...args) {
+        const done = this.run(...args);
+        if (done.status !== 0) throw new Error(`${args.join(" ")}: ${done.stdout}${done.stderr}`);
+        return done.stdout;
+    }
+
+    /** Starts a sandbox, which ends with this home; returns its target. */
+    sandbox(name = "shop") {
+        this.must("sandbox", "up", name);
+        return `sandbox/${name}`;
+    }
+
+    /** What `daemon status` says; null when none runs. */
+    status() {
+        const done = this.run("daemon", "status", "--json");
+        if (done.status === 3) return null;
+        if (done.status !== 0) throw new Error(`no status: ${done.stdout}${done.stderr}`);
+        return JSON.parse(done.stdout);
     }
 
     /** Starts the server's program with these arguments. */
     spawn(args, options = {}) {
-        return spawn(binary, args, { env: this.env, cwd: this.workspace, ...options });
+        const child = spawn(binary, args, { env: this.env, cwd: this.workspace, ...options });
+        this.children.push(child);
+        return child;
     }
 
     /** Runs it to its end. */
@@ -79,7 +103,10 @@ export class Home {
     /** Stops what runs, fails when something stays, and removes the folder. */
     async end() {
         try {
+            // Only of a test that failed: others end what they start.
+            for (const child of this.children) if (child.exitCode === null) child.kill("SIGKILL");
             if (existsSync(this.socket)) this.run("daemon", "stop");
+            if (existsSync(join(this.runtime, "mirrord", "sandboxes"))) this.run("sandbox", "down", "--all");
             const deadline = Date.now() + 15_000;
             let left = this.processes();
             while (left.length > 0 && Date.now() < deadline) {

@@ -29,7 +29,7 @@ for (const name of readdirSync(folder).filter((name) => name.endsWith(".json")).
                 const { client, first } = await open(home);
                 await converse(client, home, conversation);
                 if (first) {
-                    first.look("mirrord/status", "mirrord/config/activeChanged", "mirrord/session/changed");
+                    first.ignore("mirrord/status", "mirrord/config/activeChanged", "mirrord/session/changed");
                     await first.end();
                 }
             } finally {

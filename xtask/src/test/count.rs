@@ -71,6 +71,30 @@ impl Count {
         }
         count
     }
+
+    /// Reads the sums (`# pass 3`) that a TAP report of Node's ends with. A report that breaks off
+    /// before them counts as one failure, and so does one that failed without a failed test.
+    pub fn of_tap(printed: &str, succeeded: bool) -> Self {
+        let sum = |name: &str| {
+            let mut sums = printed.lines().rev().filter_map(|line| {
+                let (found, number) = line.strip_prefix("# ")?.split_once(' ')?;
+                number.parse::<u32>().ok().filter(|_| found == name)
+            });
+            sums.next()
+        };
+        let (Some(passed), Some(failed)) = (sum("pass"), sum("fail")) else {
+            return Count::one(false);
+        };
+        let mut count = Count {
+            passed,
+            failed: failed + sum("cancelled").unwrap_or(0),
+            skipped: sum("skipped").unwrap_or(0) + sum("todo").unwrap_or(0),
+        };
+        if !succeeded && count.failed == 0 {
+            count.failed = 1;
+        }
+        count
+    }
 }
 
 #[cfg(test)]
@@ -95,5 +119,22 @@ mod tests {
             Count::of_rust_tests("error: could not compile", false).failed,
             1
         );
+    }
+
+    #[test]
+    fn counts_are_read_from_tap() {
+        let printed = "TAP version 13\nok 1 - a\n# pass 9 is not a sum\n1..4\n# tests 5\n\
+            # suites 0\n# pass 2\n# fail 1\n# cancelled 1\n# skipped 1\n# todo 0\n\
+            # duration_ms 3.5\n";
+        let count = Count {
+            passed: 2,
+            failed: 2,
+            skipped: 1,
+        };
+        assert_eq!(Count::of_tap(printed, false), count);
+        assert_eq!(Count::of_tap("TAP version 13\nok 1 - a\n", true).failed, 1);
+        let all_passed = "# pass 3\n# fail 0\n";
+        assert_eq!(Count::of_tap(all_passed, false).failed, 1);
+        assert_eq!(Count::of_tap(all_passed, true).passed, 3);
     }
 }
