@@ -1,7 +1,7 @@
 //! What has to change in a launch so that its program joins a session.
 //!
 //! Every debug adapter keeps its environment somewhere else, names its executable differently and
-//! uses its own port; all of that is data in [`table`]. [`plan`] turns one launch, as an editor
+//! uses its own port; all of that is data in [`table`]. [`plan()`] turns one launch, as an editor
 //! sends it, into changes that the editor only applies. It is called by the daemon, knows no
 //! file, process or session, and the same launch planned twice stays the same. Only
 //! [`executable`] opens files: it gathers the facts that a plan needs.
