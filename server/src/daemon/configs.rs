@@ -126,19 +126,23 @@ impl Text {
         (reading.is_ok().then_some(reading.config), diagnostics)
     }
 
-    fn diagnostics(&self, problems: &[Problem]) -> Vec<wire::Diagnostic> {
+    fn document(&self) -> Option<Document> {
         let format = Format::of(&self.path).unwrap_or(Format::Json);
-        let name = uri::from_path(&self.path);
-        let Ok(uri) = name.parse() else {
+        let uri = uri::from_path(&self.path).parse().ok()?;
+        let (path, text) = (self.path.clone(), self.text.clone());
+        Some(Document::new(uri, path, format, Encoding::Utf16, text))
+    }
+
+    /// Where bytes of it are, for an editor.
+    pub fn range(&self, span: &std::ops::Range<usize>) -> Option<Range> {
+        Some(range_of(self.document()?.range(span)))
+    }
+
+    /// What is wrong with it, for an editor.
+    pub fn diagnostics(&self, problems: &[Problem]) -> Vec<wire::Diagnostic> {
+        let Some(document) = self.document() else {
             return Vec::new();
         };
-        let document = Document::new(
-            uri,
-            self.path.clone(),
-            format,
-            Encoding::Utf16,
-            self.text.clone(),
-        );
         let of = |problem: &Problem| {
             let here = problem
                 .place

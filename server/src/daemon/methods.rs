@@ -2,7 +2,9 @@
 
 pub mod agent;
 pub mod config_active;
+pub mod config_create;
 pub mod config_list;
+pub mod config_resolve;
 pub mod config_verify;
 pub mod doctor;
 pub mod explain;

@@ -56,6 +56,8 @@ macro_rules! served {
 
 served! {
     ConfigList => methods::config_list::list,
+    ConfigCreate => methods::config_create::create,
+    ConfigResolve => methods::config_resolve::resolve,
     ConfigVerify => methods::config_verify::verify,
     Explain => methods::explain::explain,
     ConfigSetActive => methods::config_active::set,
