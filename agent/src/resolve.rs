@@ -44,6 +44,17 @@ pub async fn resolve(target: &Target, host: &str) -> Result<Vec<IpAddr>, RemoteE
     ask_all(&config, host).await
 }
 
+/// The domains that the target's programs complete short names with.
+pub fn search(target: &Target) -> Vec<String> {
+    match read(target, "etc/resolv.conf") {
+        Ok(text) => Config::parse(&text).search,
+        Err(error) => {
+            tracing::warn!(%error, "the pod's search list is not known");
+            Vec::new()
+        }
+    }
+}
+
 /// Asks for each candidate name in turn, as the search list orders them.
 async fn ask_all(config: &Config, host: &str) -> Result<Vec<IpAddr>, RemoteError> {
     for name in config.candidates(host) {

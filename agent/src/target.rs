@@ -99,14 +99,16 @@ impl Doors {
     /// of the reader's user namespace.
     pub fn look_around(self) -> Result<Target, TargetError> {
         let (facts, capabilities) = facts::read(self.pid, &self.process, self.host_names)?;
-        Ok(Target {
+        let mut target = Target {
             pid: self.pid,
             root: self.root,
             pidfd: self.pidfd,
             creds: facts.creds.clone(),
             capabilities,
             facts,
-        })
+        };
+        target.facts.search = crate::resolve::search(&target);
+        Ok(target)
     }
 }
 

@@ -115,6 +115,8 @@ pub struct TargetFacts {
     pub hostname: String,
     /// Working directory of the target, for information.
     pub working_directory: String,
+    /// Domains that short names are looked up in (resolv.conf(5)).
+    pub search: Vec<String>,
 }
 
 /// Unasked news.

@@ -82,6 +82,15 @@ pub enum EventKind {
         /// errno when the pod refused it.
         errno: Option<i32>,
     },
+    /// A name was looked up, and the configuration tells names apart.
+    Name {
+        /// As it was asked for.
+        name: String,
+        /// Whose resolver answers.
+        place: Place,
+        /// The rule.
+        rule: String,
+    },
     /// A local listener, and whether the pod's port was taken for it.
     Listen {
         /// Thread that called.

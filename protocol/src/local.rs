@@ -58,6 +58,13 @@ pub enum FromSupervisor {
         /// The program's loopback address.
         program: SocketAddr,
     },
+    /// The caller of a blocking connect does not wait any more, the connect goes on: from now on
+    /// as one that did not wait from the start ([`ToSupervisor::Connecting`] comes, unless the end
+    /// is on its way).
+    Detach {
+        /// Which connect.
+        ticket: Ticket,
+    },
     /// Nobody waits for this ticket any more.
     Abandon {
         /// Which.

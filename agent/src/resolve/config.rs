@@ -16,7 +16,7 @@ pub(super) struct Config {
     pub(super) servers: Vec<SocketAddr>,
     pub(super) timeout: Duration,
     pub(super) attempts: u32,
-    search: Vec<String>,
+    pub(super) search: Vec<String>,
     ndots: usize,
 }
 

@@ -36,6 +36,7 @@ pub(super) fn read(
         creds,
         hostname: hostname(pid, host_names)?,
         working_directory: working_directory.to_string_lossy().into_owned(),
+        search: Vec::new(),
     };
     Ok((facts, capabilities))
 }

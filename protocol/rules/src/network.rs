@@ -61,6 +61,8 @@ pub struct DnsDecision<'a> {
     pub place: Side,
     /// Why.
     pub rule: Rule<'a>,
+    /// Whether an entry of the filter speaks of it.
+    pub matched: bool,
 }
 
 /// What happens with a port that the program listens on.
@@ -297,10 +299,22 @@ impl<'a> Rules<'a> {
             })
     }
 
-    /// Where a name is resolved. `port` is the service's, 0 when there is none.
+    /// Whether names are told apart at all.
+    pub fn has_dns_filter(&self) -> bool {
+        let network = &self.network;
+        let filtered = network.has(flag::DNS_LOCAL) || network.has(flag::DNS_REMOTE);
+        filtered && !network.has(flag::DNS_OFF)
+    }
+
+    /// Where a name is resolved. `port` is the service's; with 0 it is not known, and a filter by
+    /// name and port speaks of the name.
     pub fn dns(&self, name: &str, port: u16) -> DnsDecision<'a> {
         let network = &self.network;
-        let decided = |place, rule| DnsDecision { place, rule };
+        let decided = |place, rule| DnsDecision {
+            place,
+            rule,
+            matched: false,
+        };
         if network.has(flag::DNS_OFF) {
             return decided(Side::Local, Rule::fixed("network.dns.enabled false"));
         }
@@ -314,18 +328,24 @@ impl<'a> Rules<'a> {
         let address = name.parse::<IpAddr>().ok();
         for index in 0..network.dns.len() {
             let record = network.dns.get(index);
-            let right_port = record[5] == 0 || record[5] == u32::from(port);
+            let unknown_port = port == 0 && record[3] == 9;
+            let right_port = record[5] == 0 || record[5] == u32::from(port) || unknown_port;
             let matched = right_port
                 && match (record[3], address) {
                     (0, _) => true,
-                    (9, _) => self.reader.text([record[10], record[11]]) == name.as_bytes(),
+                    (9, _) => same_name(self.reader.text([record[10], record[11]]), name),
                     (_, Some(address)) => {
                         matches!(self.covers(&record, None, address, port), Covers::Yes)
                     }
                     (_, None) => false,
                 };
             if matched {
-                return decided(side, Rule(self.reader.text([record[0], record[1]])));
+                let rule = Rule(self.reader.text([record[0], record[1]]));
+                return DnsDecision {
+                    place: side,
+                    rule,
+                    matched: true,
+                };
             }
         }
         decided(side.other(), Rule::fixed(missed))
@@ -425,4 +445,10 @@ enum Covers<'a> {
     No,
     /// If this name resolves to the destination.
     Name(&'a str),
+}
+
+/// Names are compared as the name service does (RFC 4343), with or without the root's dot.
+fn same_name(filter: &[u8], name: &str) -> bool {
+    let filter = filter.strip_suffix(b".").unwrap_or(filter);
+    filter.eq_ignore_ascii_case(name.trim_end_matches('.').as_bytes())
 }

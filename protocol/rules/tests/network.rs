@@ -245,7 +245,13 @@ fn names_are_resolved_where_the_filter_says() {
             ..RuleSource::default()
         })
     };
-    let filter = list(&["1.1.1.0/24:1337", "1.1.5.0/24", "google.com", ":7331"]);
+    let filter = list(&[
+        "1.1.1.0/24:1337",
+        "1.1.5.0/24",
+        "google.com",
+        ":7331",
+        "named.with.port:80",
+    ]);
     let block = dns(true, Some((Local, filter.clone())));
     for (name, port, place) in [
         ("google.com", 80, Local),
@@ -254,6 +260,12 @@ fn names_are_resolved_where_the_filter_says() {
         ("1.1.1.5", 1, Remote),
         ("1.1.1.5", 1337, Local),
         ("any.thing", 7331, Local),
+        ("named.with.port", 80, Local),
+        ("named.with.port", 81, Remote),
+        // Nobody knows what for.
+        ("named.with.port", 0, Local),
+        ("any.thing", 0, Remote),
+        ("Google.COM.", 0, Local),
     ] {
         assert_eq!(
             block.rules().unwrap().dns(name, port).place,

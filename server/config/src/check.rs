@@ -6,7 +6,7 @@ mod http;
 mod not_yet;
 
 use fancy_regex::Regex;
-use mirrord_rules::{Machine, Side};
+use mirrord_rules::{AddressFilter, Host, Machine, Side};
 
 use crate::config::Config;
 use crate::config::incoming::IncomingMode;
@@ -170,6 +170,17 @@ impl Checks {
                     &dns.filter.origin,
                     "feature.network.dns.filter has no effect, for feature.network.dns is off",
                 );
+            }
+            for entry in &filter.filters.0 {
+                let parsed = entry.value.parse::<AddressFilter>();
+                if parsed.is_ok_and(|entry| entry.host == Host::Any && entry.port != 0) {
+                    let message = format!(
+                        "feature.network.dns.filter: `{}` names no host, and which port a name \
+                         is looked up for is not known: it decides nothing",
+                        entry.value
+                    );
+                    self.warning(Code::NoEffect, &entry.origin, &message);
+                }
             }
             let other_side = outgoing.filter.value.as_ref().filter(|other| {
                 other.side != filter.side

@@ -367,13 +367,13 @@ fn http_filters_never_pass_in_silence() {
 #[test]
 fn settings_that_are_not_followed_yet_are_told() {
     let text = r#"{"skip_build_tools": false, "feature": {"network": {
-        "dns": {"filter": {"local": "example.com"}},
+        "dns": {"filter": {"local": [":53", "example.com"]}},
         "outgoing": {"filter": {"local": ["10.0.0.0/8", "example.com:80"]}}
     }}}"#;
     let said = said("a.json", text, &[]);
     for part in [
         "a.json:1:22: warning: skip_build_tools: not yet",
-        "a.json:2:27: warning: feature.network.dns.filter: not yet",
+        "a.json:2:38: warning: feature.network.dns.filter: `:53` names no host",
     ] {
         assert!(said.contains(part), "{part}\n\n{said}");
     }

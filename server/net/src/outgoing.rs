@@ -28,6 +28,7 @@ mod udp;
 mod unix;
 
 use meeting::Meeting;
+pub use names::NameRules;
 pub use unix::unix_relay_name;
 
 /// Where the streams link is, if it stands; changes when it was lost or came back.
@@ -56,6 +57,8 @@ struct Shared {
     tickets: Mutex<HashMap<Ticket, Ongoing>>,
     associations: udp::Associations,
     name_servers: names::NameServers,
+    /// `None`: all names are the pod's.
+    name_rules: Option<NameRules>,
     /// Running average of what a connect in the pod takes, in microseconds.
     connect_takes: AtomicU64,
 }
@@ -63,6 +66,7 @@ struct Shared {
 /// A ticket whose program socket has not joined yet.
 struct Ongoing {
     joined_tx: oneshot::Sender<SocketAddr>,
+    detach_tx: Option<oneshot::Sender<()>>,
     abort: AbortHandle,
 }
 
@@ -73,6 +77,7 @@ impl OutgoingRelays {
         streams: CurrentStreams,
         peers: Arc<PeerTable>,
         answer_tx: mpsc::UnboundedSender<ToSupervisor>,
+        name_rules: Option<NameRules>,
     ) -> io::Result<Self> {
         let shared = Shared {
             streams,
@@ -82,6 +87,7 @@ impl OutgoingRelays {
             tickets: Mutex::default(),
             associations: udp::Associations::default(),
             name_servers: names::NameServers::default(),
+            name_rules,
             // Not near until it has shown itself so.
             connect_takes: AtomicU64::new(4 * NEAR.as_micros() as u64),
         };
@@ -108,6 +114,14 @@ impl OutgoingRelays {
                     let _ = ongoing.joined_tx.send(canonical(program));
                 }
             }
+            FromSupervisor::Detach { ticket } => {
+                let mut tickets = self.shared.tickets();
+                let detach_tx = tickets.get_mut(&ticket).and_then(|on| on.detach_tx.take());
+                if let Some(detach_tx) = detach_tx {
+                    // Its end may be on the way already.
+                    let _ = detach_tx.send(());
+                }
+            }
             FromSupervisor::Abandon { ticket } => {
                 let ongoing = self.shared.tickets().remove(&ticket);
                 if let Some(ongoing) = ongoing {
@@ -122,6 +136,7 @@ impl OutgoingRelays {
     fn connect(&self, ticket: Ticket, to: Outgoing, loopback: Loopback, nonblocking: bool) {
         let shared = self.shared.clone();
         let (joined_tx, joined_rx) = oneshot::channel();
+        let (detach_tx, detach_rx) = oneshot::channel();
         // The lock is held until the ticket is in the table, so that a task that ends at once
         // cannot be entered after it removed itself.
         let mut tickets = self.shared.tickets();
@@ -130,7 +145,8 @@ impl OutgoingRelays {
                 shared, ticket, to, loopback, joined_rx,
             )),
             Outgoing::Tcp(to) => {
-                tokio::spawn(tcp::connect(shared, ticket, to, loopback, joined_rx))
+                let ends = (joined_rx, detach_rx);
+                tokio::spawn(tcp::connect(shared, ticket, to, loopback, ends))
             }
             Outgoing::Unix(path) => tokio::spawn(unix::connect(shared, ticket, path)),
             Outgoing::NameServer(to) => {
@@ -162,6 +178,7 @@ impl OutgoingRelays {
             ticket,
             Ongoing {
                 joined_tx,
+                detach_tx: Some(detach_tx),
                 abort: task.abort_handle(),
             },
         );

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use mirrord_link::{IncomingStreams, Side};
 use mirrord_net::incoming::IncomingRelays;
-use mirrord_net::outgoing::OutgoingRelays;
+use mirrord_net::outgoing::{NameRules, OutgoingRelays};
 use mirrord_net::peers::PeerTable;
 use mirrord_protocol::control::TargetFacts;
 use mirrord_protocol::hello::Purpose;
@@ -137,7 +137,8 @@ pub async fn start_in(
     let (answer_tx, answer_rx) = mpsc::unbounded_channel();
     let (event_tx, event_rx) = mpsc::unbounded_channel();
     let (streams_tx, streams_rx) = watch::channel(Some(streams));
-    let outgoing = OutgoingRelays::new(streams_rx, peers.clone(), answer_tx.clone())
+    let names = NameRules::new(&rules, &facts.search, event_tx.clone())?;
+    let outgoing = OutgoingRelays::new(streams_rx, peers.clone(), answer_tx.clone(), names)
         .context("could not make the loopback sockets of outgoing connections")?;
     let listeners = Listeners::new(link.clone(), rules, peers, answer_tx.clone(), event_tx);
     tokio::spawn(take_clients(incoming_streams, listeners.relays()));

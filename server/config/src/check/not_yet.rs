@@ -18,14 +18,6 @@ impl Checks {
             let message = format!("feature.network.incoming.http_filter.{name}: {not_yet}");
             self.warning(Code::NotYet, origin, &message);
         }
-
-        if network.dns.enabled.value && network.dns.filter.value.is_some() {
-            self.warning(
-                Code::NotYet,
-                &network.dns.filter.origin,
-                "feature.network.dns.filter: not yet: all names are resolved in the target",
-            );
-        }
         if !network.ipv6.value {
             self.warning(
                 Code::NotYet,

@@ -35,7 +35,8 @@ group! {
             /// Names are resolved as in the target.
             "enabled" enabled: bool = true, env &["MIRRORD_REMOTE_DNS"];
             /// Which names: `{"remote": […]}` only these in the target, `{"local": […]}` all but
-            /// these. `[name|address|subnet/bits][:port]`.
+            /// these. `name[:port]`; which port a name is looked up for is not known, so all
+            /// are meant. Addresses and subnets speak of looking up the names that they have.
             "filter" filter: Option<AddressFilters> = None;
         }
     }

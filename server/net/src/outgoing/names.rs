@@ -23,9 +23,17 @@ use super::meeting::mapped;
 use crate::peers::{Kind, relay_tag};
 use crate::sockets::{self, Transport};
 
+mod here;
 mod line;
+mod rules;
+mod tcp;
 
-use line::Lines;
+use line::{Lines, deliver};
+pub use rules::NameRules;
+pub(super) use tcp::over_tcp;
+
+/// The port of name servers.
+pub(super) const NAME_SERVICE: u16 = 53;
 
 /// No datagram is longer (udp(7)).
 const LONGEST: usize = 65_535;
@@ -131,7 +139,10 @@ async fn serve(server: Arc<NameServer>) {
         });
         match received {
             Ok((payload, from)) => match server.client(from) {
-                Some(client) => lines.send(client, payload),
+                Some(client) => match server.answered_here(client, &payload) {
+                    true => {}
+                    false => lines.send(client, payload),
+                },
                 None => {
                     tracing::debug!(%from, "a datagram for a name server came from no program of this session");
                 }
@@ -166,6 +177,28 @@ impl NameServer {
         self.shared
             .peers
             .enter(Kind::UdpRelay, self.via, pair, self.tag);
+    }
+
+    /// Takes a question for this machine's resolver, if it is one.
+    fn answered_here(self: &Arc<Self>, client: Client, payload: &[u8]) -> bool {
+        let Some(rules) = &self.shared.name_rules else {
+            return false;
+        };
+        let Some(question) = rules.is_for_here(payload) else {
+            return false;
+        };
+        let Some(turn) = rules.turn() else {
+            tracing::debug!("dropped a question: this machine's resolver is busy");
+            return true;
+        };
+        let server = self.clone();
+        tokio::spawn(async move {
+            if let Some(answer) = question.answer(here::Over::Udp).await {
+                deliver(&server, Some(client), &answer);
+            }
+            drop(turn);
+        });
+        true
     }
 
     /// The program's socket at this address, if there is one that may use this relay.

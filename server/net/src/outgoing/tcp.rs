@@ -13,26 +13,37 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::meeting::mapped;
+use super::names::{NAME_SERVICE, over_tcp};
 use super::pending::Pending;
 use super::{Addresses, JOIN_WITHIN, Shared};
 use crate::peers::{Kind, relay_tag};
 
-/// A blocking connect: the pod first, then the program's socket through the meeting listener.
+/// A blocking connect: the pod first, then the program's socket through the meeting listener. One
+/// whose caller leaves becomes pending.
 pub(super) async fn connect(
     shared: Arc<Shared>,
     ticket: Ticket,
     to: SocketAddr,
     loopback: Loopback,
-    joined_rx: oneshot::Receiver<SocketAddr>,
+    (joined_rx, mut detach_rx): (oneshot::Receiver<SocketAddr>, oneshot::Receiver<()>),
 ) {
-    let dialled = shared.dial(&StreamHeader::ConnectTcp { to }).await;
-    connect_dialled(&shared, ticket, loopback, dialled, joined_rx).await;
+    let header = StreamHeader::ConnectTcp { to };
+    let mut dial = pin!(shared.dial(&header));
+    let dialled = tokio::select! {
+        biased;
+        dialled = &mut dial => dialled,
+        Ok(()) = &mut detach_rx => {
+            return pend(&shared, ticket, to, loopback, joined_rx, dial).await;
+        }
+    };
+    connect_dialled(&shared, ticket, to, loopback, dialled, joined_rx).await;
 }
 
 /// Answers with the pod's result, and relays once the program's socket has come.
 async fn connect_dialled(
     shared: &Shared,
     ticket: Ticket,
+    to: SocketAddr,
     loopback: Loopback,
     dialled: Result<(Addresses, Stream), i32>,
     joined_rx: oneshot::Receiver<SocketAddr>,
@@ -51,7 +62,7 @@ async fn connect_dialled(
         return;
     };
     match shared.meeting.join(program).await {
-        Ok(socket) => run(socket, stream).await,
+        Ok(socket) => run(shared, to, socket, stream).await,
         Err(error) => tracing::warn!(?peer, %error, "the program's socket did not arrive"),
     }
     shared
@@ -79,11 +90,29 @@ pub(super) async fn connect_pending(
                 Some(Err(errno))
             }
             Ok(dialled) => {
-                return connect_dialled(&shared, ticket, loopback, dialled, joined_rx).await;
+                return connect_dialled(&shared, ticket, to, loopback, dialled, joined_rx).await;
             }
             Err(_) => None,
         };
     }
+    let dialled = async {
+        match early {
+            Some(dialled) => dialled,
+            None => dial.await,
+        }
+    };
+    pend(&shared, ticket, to, loopback, joined_rx, dialled).await;
+}
+
+/// Gives the program's socket an address that stays pending until the pod's end is known.
+async fn pend(
+    shared: &Shared,
+    ticket: Ticket,
+    to: SocketAddr,
+    loopback: Loopback,
+    joined_rx: oneshot::Receiver<SocketAddr>,
+    dialled: impl Future<Output = Result<(Addresses, Stream), i32>>,
+) {
     let pending = match make_pending(loopback) {
         Ok(pending) => pending,
         Err(error) => {
@@ -98,12 +127,6 @@ pub(super) async fn connect_pending(
     };
     shared.answer(ToSupervisor::Connecting { ticket, via });
     let joined = async { tokio::time::timeout(JOIN_WITHIN, joined_rx).await };
-    let dialled = async {
-        match early {
-            Some(dialled) => dialled,
-            None => dial.await,
-        }
-    };
     let (joined, dialled) = tokio::join!(joined, dialled);
     let Ok(Ok(program)) = joined else {
         shared.tickets().remove(&ticket);
@@ -120,7 +143,7 @@ pub(super) async fn connect_pending(
             match pending.complete(program).await {
                 Ok(socket) => {
                     shared.connected(ticket, Ok(Relay { via, local, peer }));
-                    run(socket, stream).await;
+                    run(shared, to, socket, stream).await;
                 }
                 // The program closed its socket meanwhile; dropping the stream tells the pod.
                 Err(error) => {
@@ -151,11 +174,15 @@ fn make_pending(loopback: Loopback) -> io::Result<Pending> {
     }
 }
 
-async fn run(socket: TcpStream, stream: Stream) {
+async fn run(shared: &Shared, to: SocketAddr, socket: TcpStream, stream: Stream) {
     if let Err(error) = socket.set_nodelay(true) {
         tracing::debug!(%error, "could not set TCP_NODELAY on a relay");
     }
-    if let Err(error) = relay(socket, stream).await {
+    let result = match &shared.name_rules {
+        Some(rules) if to.port() == NAME_SERVICE => over_tcp(rules, socket, stream).await,
+        _ => relay(socket, stream).await.map(drop),
+    };
+    if let Err(error) = result {
         tracing::debug!(%error, "a relay ended with an error, which was passed on");
     }
 }

@@ -254,7 +254,7 @@ async fn run(
     let (streams, _incoming) = link.into_streams(Side::Session);
     let (_streams_tx, streams_rx) = watch::channel(Some(streams));
     let (tx, mut rx) = mpsc::unbounded_channel();
-    let relays = OutgoingRelays::new(streams_rx, peers, tx).unwrap();
+    let relays = OutgoingRelays::new(streams_rx, peers, tx, None).unwrap();
     loop {
         tokio::select! {
             Some(message) = message_rx.recv() => assert!(relays.handle(message).is_none()),

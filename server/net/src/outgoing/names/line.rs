@@ -209,7 +209,7 @@ async fn answers(
 }
 
 /// Hands an answer to the socket that asked, if it is there still.
-fn deliver(server: &NameServer, client: Option<Client>, payload: &[u8]) {
+pub(super) fn deliver(server: &NameServer, client: Option<Client>, payload: &[u8]) {
     let Some(client) = client.filter(|client| server.lives(*client)) else {
         tracing::debug!("an answer came after its socket was closed");
         return;
