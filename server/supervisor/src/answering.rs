@@ -17,7 +17,7 @@ use rustix::{
 };
 
 use crate::{
-    call::{Call, Cancelled, Lead, Outcome, Plan, Value},
+    call::{Call, Cancelled, Lead, Outcome, Plan, Value, Word},
     flight::{Flight, Waiting},
     flights::{Flights, Returned},
     handler::Handler,
@@ -161,7 +161,7 @@ impl Core {
                     return Step::Answered;
                 }
                 let cancel = match eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK) {
-                    Ok(event) => Arc::new(event),
+                    Ok(event) => Arc::new(Word::new(event)),
                     Err(errno) => {
                         self.deliver(&call, waiting, Outcome::errno(errno.raw_os_error()));
                         return Step::Answered;

@@ -7,7 +7,10 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// One notified call (seccomp_unotify(2)). `tid` is the caller's thread id as we see it.
@@ -52,7 +55,7 @@ pub enum Plan {
 /// Tells running work that nobody waits for it any more. `fd` becomes readable then, so that work
 /// can poll it beside what it waits for.
 pub struct Cancelled {
-    event: Arc<OwnedFd>,
+    word: Arc<Word>,
     lead: Option<Arc<dyn Lead>>,
 }
 
@@ -68,11 +71,11 @@ pub(crate) trait Lead: Send + Sync {
 impl Cancelled {
     /// Makes a token around an `eventfd(2)` that the core will write to.
     pub fn new(event: OwnedFd) -> Self {
-        Cancelled::shared(Arc::new(event))
+        Cancelled::shared(Arc::new(Word::new(event)))
     }
 
-    pub(crate) fn shared(event: Arc<OwnedFd>) -> Self {
-        Cancelled { event, lead: None }
+    pub(crate) fn shared(word: Arc<Word>) -> Self {
+        Cancelled { word, lead: None }
     }
 
     /// Lets the work keep the lead while it waits for the session.
@@ -85,9 +88,60 @@ impl Cancelled {
         self.lead.as_deref()
     }
 
+    /// Looks what became readable: true when the caller is to leave and the work goes on, false
+    /// when nobody wants it any more.
+    pub fn is_to_let_go(&self) -> bool {
+        let mut value = [0; 8];
+        let read = rustix::io::read(&self.word.event, &mut value);
+        if read.is_ok() && u64::from_ne_bytes(value) < Word::GIVEN_UP {
+            return true;
+        }
+        // Readable again for whoever looks next.
+        self.word.say(Word::GIVEN_UP);
+        false
+    }
+
+    /// What the caller leaves behind is as it should find it.
+    pub fn let_go(&self) {
+        self.word.may_leave.store(true, Ordering::Release);
+    }
+
     /// The descriptor to poll for reading.
     pub fn fd(&self) -> BorrowedFd<'_> {
-        self.event.as_fd()
+        self.word.event.as_fd()
+    }
+}
+
+/// What work and the one who looks after its caller tell each other.
+pub(crate) struct Word {
+    event: OwnedFd,
+    may_leave: AtomicBool,
+}
+
+impl Word {
+    /// The caller is to leave.
+    pub(crate) const LET_GO: u64 = 1;
+    /// Nobody wants the work any more; more than all others can add up to.
+    pub(crate) const GIVEN_UP: u64 = 1 << 32;
+
+    /// Around an `eventfd(2)`.
+    pub(crate) fn new(event: OwnedFd) -> Word {
+        Word {
+            event,
+            may_leave: AtomicBool::new(false),
+        }
+    }
+
+    /// Tells the work.
+    pub(crate) fn say(&self, word: u64) {
+        if let Err(errno) = rustix::io::write(&self.event, &word.to_ne_bytes()) {
+            tracing::error!(%errno, "could not tell the work for a call that its caller leaves");
+        }
+    }
+
+    /// Whether the work has let its caller go.
+    pub(crate) fn may_leave(&self) -> bool {
+        self.may_leave.load(Ordering::Acquire)
     }
 }
 
@@ -101,6 +155,16 @@ pub enum Interrupt {
     /// for a peer, as `accept`, `recvfrom` and a blocking `connect` do (signal(7)). The work is
     /// cancelled unless the same call comes again.
     BySignalFlags,
+    /// As [`Interrupt::BySignalFlags`], and the work is told beforehand
+    /// ([`Cancelled::is_to_let_go`]), for it goes on without a caller: a blocking `connect`.
+    Detaches,
+}
+
+impl Interrupt {
+    /// Whether `SA_RESTART` decides.
+    pub(crate) fn is_by_flags(self) -> bool {
+        matches!(self, Interrupt::BySignalFlags | Interrupt::Detaches)
+    }
 }
 
 /// The result of a call.

@@ -7,13 +7,12 @@
 //! each step, under the flight's lock.
 
 use std::{
-    os::fd::OwnedFd,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
-    call::{Call, Interrupt, Outcome},
+    call::{Call, Interrupt, Outcome, Word},
     identity::Identity,
     listener::{Listener, Reply},
     shared::Noted,
@@ -25,11 +24,14 @@ use crate::{
 const ERESTARTSYS: i32 = 512;
 const ERESTARTNOINTR: i32 = 513;
 
+/// How long a caller stays until its work has let it go; a debugger waits for it.
+const LETTING_GO: Duration = Duration::from_millis(30);
+
 /// One call in work.
 pub(crate) struct Flight {
     pub call: Call,
     pub interrupt: Interrupt,
-    cancel: Arc<OwnedFd>,
+    word: Arc<Word>,
     state: Mutex<State>,
 }
 
@@ -40,6 +42,8 @@ struct State {
     /// Set when the caller was sent away: which caller, calling what.
     identity: Option<Identity>,
     sent_away: Option<Instant>,
+    /// Since when the work knows that its caller is to leave.
+    told_to_let_go: Option<Instant>,
     abandoned: bool,
 }
 
@@ -63,7 +67,7 @@ pub(crate) enum Watched {
 
 impl Flight {
     /// Work begins for a caller.
-    pub fn new(call: Call, interrupt: Interrupt, cancel: Arc<OwnedFd>, waiting: Waiting) -> Flight {
+    pub fn new(call: Call, interrupt: Interrupt, word: Arc<Word>, waiting: Waiting) -> Flight {
         let state = State {
             waiting: Some(waiting),
             ..State::default()
@@ -71,7 +75,7 @@ impl Flight {
         Flight {
             call,
             interrupt,
-            cancel,
+            word,
             state: Mutex::new(state),
         }
     }
@@ -152,17 +156,35 @@ impl Flight {
         let Some(identity) = Identity::read(&self.call) else {
             return Watched::Waits;
         };
+        if !self.may_leave(&mut state) {
+            return Watched::Waits;
+        }
+        let Some(waiting) = state.waiting.take() else {
+            return Watched::Over;
+        };
         let code = match self.interrupt {
             Interrupt::AlwaysRestart => ERESTARTNOINTR,
-            Interrupt::BySignalFlags => ERESTARTSYS,
+            Interrupt::BySignalFlags | Interrupt::Detaches => ERESTARTSYS,
         };
         if let Err(errno) = waiting.listener.reply(waiting.id, Reply::Errno(code)) {
             tracing::debug!(%errno, tid = self.call.tid, "the interrupted caller is gone");
         }
-        state.waiting = None;
         state.identity = Some(identity);
         state.sent_away = Some(Instant::now());
         Watched::SentAway
+    }
+
+    /// Tells work that goes on without its caller, and whether that one may leave.
+    fn may_leave(&self, state: &mut State) -> bool {
+        if self.interrupt != Interrupt::Detaches || self.word.may_leave() {
+            return true;
+        }
+        let Some(since) = state.told_to_let_go else {
+            state.told_to_let_go = Some(Instant::now());
+            self.word.say(Word::LET_GO);
+            return false;
+        };
+        since.elapsed() >= LETTING_GO
     }
 
     /// Since when nobody waits, if the caller was sent away.
@@ -190,8 +212,8 @@ impl Flight {
         drop(state);
         if let Some(outcome) = outcome {
             discard(outcome);
-        } else if let Err(errno) = rustix::io::write(&self.cancel, &1u64.to_ne_bytes()) {
-            tracing::error!(%errno, "could not cancel the work for a call");
+        } else {
+            self.word.say(Word::GIVEN_UP);
         }
     }
 

@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    call::{Call, Interrupt, Outcome},
+    call::{Call, Outcome},
     flight::{Flight, Waiting, Watched},
 };
 
@@ -190,7 +190,7 @@ impl Flights {
     }
 
     fn gave_up(&self, flight: &Flight) -> bool {
-        let late = flight.interrupt == Interrupt::BySignalFlags
+        let late = flight.interrupt.is_by_flags()
             && flight
                 .sent_away()
                 .is_some_and(|since| since.elapsed() > RETURN);

@@ -57,12 +57,26 @@ fn content(call: &Call) -> u64 {
         let len = (len as usize).min(bytes.len());
         let got = memory::read_some(call.tid, address, &mut bytes[..len]).unwrap_or(0);
         bytes[..got].hash(&mut hasher);
+        if call.nr == libc::SYS_connect {
+            // One that must not wait now is another call.
+            waits(call.tid, call.args[0] as i32).hash(&mut hasher);
+        }
         return hasher.finish();
     }
     for pointer in paths(call).into_iter().flatten() {
         tracee.read_path(pointer).ok().hash(&mut hasher);
     }
     hasher.finish()
+}
+
+/// Whether calls on a descriptor wait (`O_NONBLOCK` in proc_pid_fdinfo(5)); `None` without it.
+fn waits(tid: i32, fd: i32) -> Option<bool> {
+    let mut buf = [0; 1024];
+    let text = read_proc(&format!("/proc/{tid}/fdinfo/{fd}"), &mut buf).ok()?;
+    let text = std::str::from_utf8(text).ok()?;
+    let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+    let flags = i32::from_str_radix(flags.trim(), 8).ok()?;
+    Some(flags & libc::O_NONBLOCK == 0)
 }
 
 /// Where a socket address is and how long.

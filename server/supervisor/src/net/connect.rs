@@ -42,8 +42,12 @@ fn plan_inet(state: &Arc<State>, call: &Call, socket: Socket, to: SocketAddr) ->
         return Plan::Done(Outcome::errno(errno));
     }
     match socket.kind {
-        // Asked again while it connects, or after: the kernel says EALREADY, EISCONN or 0.
-        Kind::Tcp if !socket.is_fresh() => Plan::Continue,
+        // Asked again while it connects, or after: the kernel says EALREADY, EISCONN or 0, and
+        // only an errno of the pod's is ours to know.
+        Kind::Tcp if !socket.is_fresh() => match state.pending.via(&socket) {
+            Some(via) if !socket.nonblocking() => tcp::plan_again(state, socket, via),
+            _ => Plan::Continue,
+        },
         Kind::Tcp => {
             if let Some(moved) = state.moved(&socket, to) {
                 return tcp::plan_moved(state, call, socket, to, moved);

@@ -113,7 +113,7 @@ pub(super) fn plan_first(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Op
         return None;
     }
     let interrupt = if proto == Proto::Tcp && !socket.nonblocking() {
-        Interrupt::BySignalFlags
+        Interrupt::Detaches
     } else {
         Interrupt::AlwaysRestart
     };

@@ -39,6 +39,8 @@ pub(super) struct Pending {
 struct Shared {
     added: Mutex<Vec<Waiting>>,
     wake: OwnedFd,
+    /// What sockets are connected to meanwhile, by their cookies.
+    under_way: Mutex<HashMap<u64, SocketAddr>>,
     failed: Mutex<HashMap<u64, (i32, Instant)>>,
     /// Of `failed`, to be looked at without its lock.
     failures: AtomicUsize,
@@ -58,6 +60,7 @@ impl Pending {
         let shared = Arc::new(Shared {
             added: Mutex::default(),
             wake: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            under_way: Mutex::default(),
             failed: Mutex::default(),
             failures: AtomicUsize::new(0),
         });
@@ -78,6 +81,7 @@ impl Pending {
         done: impl FnOnce(Option<i32>) + Send + 'static,
     ) {
         let done = Box::new(done);
+        self.begin(&socket, via);
         lock(&self.shared.added).push(Waiting {
             answers,
             socket,
@@ -87,6 +91,32 @@ impl Pending {
         if let Err(errno) = rustix::io::write(&self.shared.wake, &1u64.to_ne_bytes()) {
             tracing::error!(%errno, "could not wake the thread that watches connects");
         }
+    }
+
+    /// Makes a connect that nobody waits for in a call show its errno, as [`Pending::watch`] does.
+    pub(super) fn fail(&self, socket: &Socket, via: SocketAddr, errno: i32) -> Result<(), Errno> {
+        self.shared.fail(socket, via, errno)
+    }
+
+    /// A connect is pending.
+    pub(super) fn begin(&self, socket: &Socket, via: SocketAddr) {
+        if let Ok(cookie) = socket.cookie() {
+            lock(&self.shared.under_way).insert(cookie, via);
+        }
+    }
+
+    /// It is not any more.
+    pub(super) fn over(&self, socket: &Socket) {
+        self.shared.ended(socket);
+    }
+
+    /// What a socket is connected to while its connect is pending.
+    pub(super) fn via(&self, socket: &Socket) -> Option<SocketAddr> {
+        let under_way = lock(&self.shared.under_way);
+        if under_way.is_empty() {
+            return None;
+        }
+        under_way.get(&socket.cookie().ok()?).copied()
     }
 
     /// Whether any connect failed of late: otherwise nobody's error need be looked up.
@@ -109,6 +139,12 @@ impl Pending {
 }
 
 impl Shared {
+    fn ended(&self, socket: &Socket) {
+        if let Ok(cookie) = socket.cookie() {
+            lock(&self.under_way).remove(&cookie);
+        }
+    }
+
     fn fail(&self, socket: &Socket, via: SocketAddr, errno: i32) -> Result<(), Errno> {
         let now = Instant::now();
         // Held throughout: breaking off shows as ECONNRESET for a moment, and a program that is
@@ -118,9 +154,16 @@ impl Shared {
         failed.insert(socket.cookie()?, (errno, now));
         self.failures.store(failed.len(), Ordering::Release);
         rustix::net::connect_unspec(socket)?;
-        match raw::limited(Duration::from_millis(50), || {
-            rustix::net::connect(socket, &via)
-        }) {
+        // A call that waits would take the error away itself.
+        let waits = !socket.nonblocking();
+        if waits {
+            rustix::io::ioctl_fionbio(socket, true)?;
+        }
+        let connected = rustix::net::connect(socket, &via);
+        if waits {
+            rustix::io::ioctl_fionbio(socket, false)?;
+        }
+        match connected {
             Ok(()) | Err(Errno::INPROGRESS | Errno::CONNREFUSED) => Ok(()),
             Err(errno) => Err(errno),
         }
@@ -163,6 +206,7 @@ fn end(shared: &Shared, waiting: Waiting, answer: &ToSupervisor) {
         result: Err(errno), ..
     } = answer
     else {
+        shared.ended(&socket);
         return done(None);
     };
     // A socket that is connected after all was completed as the pod's answer came.
@@ -172,5 +216,6 @@ fn end(shared: &Shared, waiting: Waiting, answer: &ToSupervisor) {
         // The closed address refuses it at the next SYN, within a second or some.
         tracing::debug!(%error, "could not fail a pending connect at once");
     }
+    shared.ended(&socket);
     done(Some(*errno));
 }

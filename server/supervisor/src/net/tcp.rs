@@ -16,6 +16,10 @@ use crate::{
     session_link::{Answers, NoAnswer},
 };
 
+mod detached;
+
+pub(super) use detached::plan_again;
+
 /// The session's listeners answer within this machine; more means that a blocking socket was
 /// connected to an address that stays pending.
 const LOCAL: Duration = Duration::from_millis(200);
@@ -60,7 +64,7 @@ pub(super) fn plan(
     }
     let work = Box::new(move |cancelled: &Cancelled| connect.complete(cancelled));
     Plan::Asking {
-        interrupt: Interrupt::BySignalFlags,
+        interrupt: Interrupt::Detaches,
         work,
     }
 }
@@ -93,33 +97,36 @@ impl Connect {
             Err(outcome) => return outcome,
         };
         match answers.next(cancelled, within) {
-            Ok(ToSupervisor::Connected {
-                result: Ok(relay), ..
-            }) => {
-                match self.join(answers.ticket, relay) {
-                    Ok(()) => self.tell(None),
-                    Err(errno) => {
-                        self.abandon(answers.ticket);
-                        return self.fail(errno.raw_os_error());
-                    }
-                }
-                Outcome::number(0)
-            }
-            Ok(ToSupervisor::Connected {
-                result: Err(errno), ..
-            }) => self.fail(errno),
+            Ok(ToSupervisor::Connected { result, .. }) => match result {
+                Ok(relay) => self.stands(answers.ticket, relay),
+                Err(errno) => self.fail(errno),
+            },
             Ok(other) => {
                 tracing::error!(?other, "the session gave an answer to another question");
                 self.abandon(answers.ticket);
                 self.fail(libc::ENETDOWN)
             }
-            Err(NoAnswer::TimedOut) => {
-                self.abandon(answers.ticket);
-                self.begin(cancelled)
+            Err(NoAnswer::TimedOut) => detached::time_out(self, answers, cancelled),
+            Err(NoAnswer::Cancelled) if cancelled.is_to_let_go() => {
+                detached::go_on(self, answers, cancelled)
             }
             Err(NoAnswer::Cancelled) => {
                 self.abandon(answers.ticket);
                 Outcome::errno(libc::EINTR)
+            }
+        }
+    }
+
+    /// The pod's connection stands: brings the program's socket to it.
+    fn stands(&self, ticket: Ticket, relay: Relay) -> Outcome {
+        match self.join(ticket, relay) {
+            Ok(()) => {
+                self.tell(None);
+                Outcome::number(0)
+            }
+            Err(errno) => {
+                self.abandon(ticket);
+                self.fail(errno.raw_os_error())
             }
         }
     }
@@ -130,32 +137,38 @@ impl Connect {
             Ok(answers) => answers,
             Err(outcome) => return outcome,
         };
-        let via = match answers.next(cancelled, Some(AT_ONCE)) {
-            Ok(ToSupervisor::Connecting { via, .. }) => via,
+        match answers.next(cancelled, Some(AT_ONCE)) {
+            Ok(ToSupervisor::Connecting { via, .. }) => match self.pend(answers.ticket, via) {
+                Ok(()) => self.leave(answers, via),
+                Err(errno) => {
+                    self.abandon(answers.ticket);
+                    self.fail(errno.raw_os_error())
+                }
+            },
             Ok(ToSupervisor::Connected {
                 result: Err(errno), ..
-            }) => return self.fail(errno),
+            }) => self.fail(errno),
             Ok(_) | Err(_) => {
                 self.abandon(answers.ticket);
-                return self.fail(libc::ENETDOWN);
+                self.fail(libc::ENETDOWN)
             }
-        };
-        // A blocking socket is here after its time-out only: its connect is broken off, which
-        // leaves it connecting (connect(2), EINTR).
+        }
+    }
+
+    /// Connects the program's socket to an address that stays pending.
+    fn pend(&self, ticket: Ticket, via: SocketAddr) -> Result<(), Errno> {
+        // That of a blocking socket, whose caller left, is broken off, which leaves it connecting
+        // (connect(2), EINTR).
         match raw::limited(Duration::from_millis(1), || {
             rustix::net::connect(&self.socket, &via)
         }) {
-            Err(Errno::INPROGRESS | Errno::INTR | Errno::AGAIN) => {}
-            Ok(()) => {}
-            Err(errno) => {
-                self.abandon(answers.ticket);
-                return self.fail(errno.raw_os_error());
-            }
+            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR | Errno::AGAIN) => self.joined(ticket),
+            Err(errno) => Err(errno),
         }
-        if let Err(errno) = self.joined(answers.ticket) {
-            self.abandon(answers.ticket);
-            return self.fail(errno.raw_os_error());
-        }
+    }
+
+    /// Lets others wait for the end of a pending connect.
+    fn leave(self, answers: Answers, via: SocketAddr) -> Outcome {
         let Connect {
             state,
             socket,

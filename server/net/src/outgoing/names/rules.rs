@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(parsed("4.3.2.1.in-addr.arpa").unwrap(), "1.2.3.4");
         assert_eq!(parsed("3.2.1.in-addr.arpa"), None);
         let zeros = "0.".repeat(28);
-        let six = format!("1.{}{zeros}d.f.ip6.arpa", "0.");
+        let six = format!("1.{zeros}0.0.d.f.ip6.arpa");
         assert_eq!(parsed(&six), None, "33 digits");
         let six = format!("1.{zeros}0.d.f.ip6.arpa");
         assert_eq!(parsed(&six).unwrap(), "fd00::1");
