@@ -33,7 +33,7 @@ pub enum Route {
 ///
 /// # Safety
 /// `name` is null or a C string.
-pub unsafe fn of(state: &State, dirfd: i32, name: *const c_char, access: Access) -> Route {
+pub unsafe fn of(state: &'static State, dirfd: i32, name: *const c_char, access: Access) -> Route {
     // SAFETY: the caller's promise.
     let Some(name) = (unsafe { path::bytes(name) }) else {
         return Route::Ask;
@@ -49,11 +49,14 @@ pub unsafe fn of(state: &State, dirfd: i32, name: *const c_char, access: Access)
     }
 }
 
-fn of_absolute(state: &State, name: &[u8], access: Access) -> Route {
+fn of_absolute(state: &'static State, name: &[u8], access: Access) -> Route {
     if !is_plain(name) {
         return Route::Ask;
     }
-    match state.rules.path(name, access).place {
+    let Some(rules) = state.rules() else {
+        return Route::Ask;
+    };
+    match rules.path(name, access).place {
         PathPlace::LocalTrusted => Route::Pass,
         PathPlace::Local => Route::PassWithoutLinks,
         PathPlace::Remote { .. } => Route::AskRemoteByName,
@@ -64,7 +67,7 @@ fn of_absolute(state: &State, name: &[u8], access: Access) -> Route {
 
 /// Below the working directory of this machine every name is local; below another directory's
 /// descriptor the rules decide about the whole path. On the pod's mount all is asked.
-fn of_relative(state: &State, dirfd: i32, name: &[u8], access: Access) -> Route {
+fn of_relative(state: &'static State, dirfd: i32, name: &[u8], access: Access) -> Route {
     if !path::only_descends(name) {
         return Route::Ask;
     }

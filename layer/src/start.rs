@@ -100,11 +100,16 @@ fn supervise(socket: &CStr, token: Option<&Option<Token>>) -> Result<i32, Troubl
 
 fn prepare(table: Table) {
     hand_over::permit(table.keeper());
-    let Ok(rules) = Rules::from_bytes(table.rules()) else {
+    let place = table.place();
+    let Some(Ok(rules)) = table.rules(place).map(Rules::from_bytes) else {
         return;
     };
     if page::map().is_ok() {
-        state::set(State { table, rules });
+        state::set(State {
+            table,
+            place,
+            rules,
+        });
     }
 }
 

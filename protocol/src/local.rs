@@ -96,6 +96,14 @@ pub enum FromSupervisor {
     EventsDropped(u64),
     /// The last supervised process is gone.
     Idle,
+    /// The answer to [`ToSupervisor::Rules`]: every decision from now on is made by them, or why
+    /// not.
+    RulesInForce {
+        /// The order's number.
+        number: u64,
+        /// What went wrong, for the user.
+        result: Result<(), String>,
+    },
 }
 
 /// Events are tagged for JSON readers (`"kind": …`), a form that postcard cannot read back, so
@@ -166,6 +174,15 @@ pub enum ToSupervisor {
         reason: String,
         /// How long they have to end by themselves.
         grace_ms: u64,
+    },
+    /// Decide by other rules, which are in the file of rules that the supervisor inherited.
+    Rules {
+        /// Chosen by the session; the answer repeats it.
+        number: u64,
+        /// Where they begin in the file.
+        offset: u64,
+        /// How long they are.
+        len: u32,
     },
     /// Which decisions are wanted as events from now on.
     Report {

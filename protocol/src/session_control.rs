@@ -338,6 +338,8 @@ pub struct Process {
 pub struct Port {
     /// The port in the pod.
     pub port: u16,
+    /// The port that the program asked for.
+    pub asked: u16,
     /// The port on this machine.
     pub local: u16,
     /// What happens with the pod's.

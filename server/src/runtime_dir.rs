@@ -6,6 +6,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::FlockOperation;
@@ -119,17 +120,29 @@ fn lock_file(folder: &Path) -> Result<OwnedFd> {
     Ok(file.into())
 }
 
+/// A folder gets its lock and its name within microseconds.
+const STARTED_WITHIN: Duration = Duration::from_secs(10);
+
 /// Removes folders whose lock nobody holds: their session was killed.
 pub fn remove_dead_sessions(parent: &Path) {
     let Ok(entries) = fs::read_dir(parent) else {
         return;
     };
     for entry in entries.flatten() {
-        if !entry.file_name().to_string_lossy().starts_with("session-") {
-            continue;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("session-") {
+            remove_if_dead(&entry.path());
+        } else if name.starts_with("starting-") && is_older(&entry, STARTED_WITHIN) {
+            // Killed before it had its name; the lock may be missing too.
+            remove(&entry.path());
         }
-        remove_if_dead(&entry.path());
     }
+}
+
+fn is_older(entry: &fs::DirEntry, than: Duration) -> bool {
+    let changed = entry.metadata().and_then(|found| found.modified());
+    changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > than))
 }
 
 /// Removes the folder of a session whose process is gone; true when it is removed.
@@ -140,11 +153,40 @@ pub fn remove_if_dead(folder: &Path) -> bool {
     if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         return false;
     }
+    remove(folder)
+}
+
+fn remove(folder: &Path) -> bool {
     match fs::remove_dir_all(folder) {
         Ok(()) => true,
         Err(error) => {
             tracing::warn!("could not remove {}: {error}", folder.display());
             false
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_killed_starts_left_is_removed_and_what_begins_is_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let path = parent.path().join(name);
+            fs::create_dir(&path).unwrap();
+            path
+        };
+        let (dead, begins) = (make("starting-0"), make("starting-1"));
+        let (killed, lives) = (make("session-2"), make("session-3"));
+        let old = std::time::SystemTime::now() - 2 * STARTED_WITHIN;
+        fs::File::open(&dead).unwrap().set_modified(old).unwrap();
+        let _no_lock = lock_file(&killed).unwrap();
+        let lock = lock_file(&lives).unwrap();
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        remove_dead_sessions(parent.path());
+        let there = [&dead, &begins, &killed, &lives].map(|path| path.exists());
+        assert_eq!(there, [false, true, false, true]);
     }
 }

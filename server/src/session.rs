@@ -23,8 +23,10 @@ mod names;
 mod orders;
 mod parts;
 mod program;
+mod prove;
 pub mod refusal;
 pub mod role_process;
+mod rules;
 pub mod signals;
 pub mod spawn;
 mod start;
@@ -287,6 +289,9 @@ impl Parts {
                 }
                 self.life.idle();
                 self.show_processes();
+            }
+            FromSupervisor::RulesInForce { number, result } => {
+                self.rules.in_force(number, result);
             }
             other => tracing::warn!("nobody handles {other:?}"),
         }

@@ -1,7 +1,8 @@
 //! Sessions that are processes of their own: others launch programs into them, look into them, and
 //! end them; they outlive whoever started them, and nothing is left of them.
 
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mirrord_sandbox::{HttpCall, addresses};
@@ -94,6 +95,16 @@ impl Session<'_> {
                 .expect("a state")
                 .to_owned()
         })
+    }
+
+    fn answer(&self, request: Value) -> Value {
+        let asked = self.ask(request);
+        assert!(asked.status.success(), "{asked:?}");
+        serde_json::from_str(&asked.stdout).expect("JSON")
+    }
+
+    fn ports(&self) -> Value {
+        self.status().expect("listed")["ports"].clone()
     }
 
     fn stop(&self) {
@@ -311,4 +322,164 @@ fn a_start_that_fails_says_why_and_leaves_nothing() {
     assert!(ended.stderr.contains("no target"), "{ended:?}");
     let list = json(&pod, &["session", "list", "--json"]);
     assert_eq!(list, Value::Array(Vec::new()));
+}
+
+/// A program that opens paths and calls hosts when it is told to, in one process.
+struct Obedient {
+    running: Child,
+    says: BufReader<ChildStdout>,
+}
+
+const OBEDIENT: &str = r#"
+import socket, sys
+for line in sys.stdin:
+    what, *arguments = line.split()
+    try:
+        if what == "open":
+            print(open(arguments[0]).read().strip(), flush=True)
+        else:
+            with socket.create_connection((arguments[0], int(arguments[1])), 0.5):
+                print("connected", flush=True)
+    except OSError as error:
+        print("error", type(error).__name__, flush=True)
+"#;
+
+impl Obedient {
+    fn start(session: &Session<'_>) -> Obedient {
+        let mut command = session.launch(&[programs::PYTHON, "-c", OBEDIENT]);
+        let mut running = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python");
+        let says = BufReader::new(running.stdout.take().expect("piped"));
+        Obedient { running, says }
+    }
+
+    fn told(&mut self, order: &str) -> String {
+        let stdin = self.running.stdin.as_mut().expect("piped");
+        writeln!(stdin, "{order}").expect("it listens");
+        let mut line = String::new();
+        self.says.read_line(&mut line).expect("it answers");
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Obedient {
+    fn drop(&mut self) {
+        let _ = self.running.kill();
+        let _ = self.running.wait();
+    }
+}
+
+#[test]
+fn a_changed_rule_counts_for_the_next_open_and_the_next_connect() {
+    let pod = Pod::up("session-rule");
+    let session = Session::prepare(&pod, &["--keep-agent-ms", "0"]);
+    let mut program = Obedient::start(&session);
+    let path = |place: &str| {
+        let change = serde_json::json!({ "path": { "path": "/data", "place": place } });
+        session.answer(serde_json::json!({ "rule": change }))
+    };
+    let open = "open /data/hello.txt";
+    assert!(program.told(open).starts_with("hello"), "remote");
+    let answer = path("local");
+    let edit = &answer["rule"]["edit"];
+    assert_eq!(edit["path"], serde_json::json!(["feature", "fs", "local"]));
+    assert_eq!(edit["value"], serde_json::json!(["^/data(/|$)"]));
+    assert_eq!(program.told(open), "error FileNotFoundError", "local");
+    path("remote");
+    assert!(program.told(open).starts_with("hello"), "remote again");
+    path("notFound");
+    assert_eq!(program.told(open), "error FileNotFoundError", "nowhere");
+    path("remote");
+    assert!(program.told(open).starts_with("hello"), "remote at last");
+    // A program that begins now has the rules of now.
+    let ended = finish(&mut session.launch(&["/bin/cat", "/data/hello.txt"]));
+    assert!(ended.status.success(), "{ended:?}");
+    let written = session.ask(serde_json::json!({
+        "rule": { "path": { "path": "/data", "place": "remoteWrite" } }
+    }));
+    assert!(written.stderr.contains("read_write"), "{written:?}");
+
+    // Nobody listens there on either side, and no packet leaves the machine; the events say which
+    // side refused.
+    let events = command(&pod, &["session", "events", session.id(), "--local"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("events");
+    let host = |remote: bool| {
+        let change = serde_json::json!({
+            "host": { "host": "127.0.0.1", "port": null, "remote": remote }
+        });
+        session.answer(serde_json::json!({ "rule": change }))
+    };
+    let connect = "connect 127.0.0.1 1";
+    assert!(program.told(connect).starts_with("error"));
+    let answer = host(false);
+    let key = ["feature", "network", "outgoing", "filter", "local"];
+    assert_eq!(answer["rule"]["edit"]["path"], serde_json::json!(key));
+    assert!(program.told(connect).starts_with("error"));
+    host(true);
+    assert!(program.told(connect).starts_with("error"));
+    drop(program);
+    wait_until("it ends", Duration::from_secs(5), || {
+        session
+            .status()
+            .is_none_or(|status| status["processes"] == serde_json::json!([]))
+    });
+    session.stop();
+    let events = events.wait_with_output().expect("events end");
+    let events = String::from_utf8_lossy(&events.stdout).into_owned();
+    let places: Vec<String> = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"))
+        .filter(|event| event["kind"] == "outgoing" && event["to"] == "127.0.0.1:1")
+        .map(|event| event["place"].as_str().expect("a place").to_owned())
+        .collect();
+    assert_eq!(places, ["remote", "local", "remote"], "{events}");
+}
+
+#[test]
+fn a_port_is_stolen_mirrored_and_left_alone_while_it_is_listened_on() {
+    let pod = Pod::up("session-port");
+    let session = Session::prepare(&pod, &["--keep-agent-ms", "0"]);
+    let program = programs::named("c").argv[0].to_str().expect("UTF-8");
+    let mut command = session.launch(&[program, "serve", "8080", "1000"]);
+    let (mut running, _) = Running::start(&mut command, "listening on");
+    let shown = session.ports();
+    assert_eq!(shown[0]["port"], 8080, "{shown}");
+    assert_eq!(shown[0]["asked"], 8080, "{shown}");
+    assert_eq!(shown[0]["mode"], "mirror", "{shown}");
+    assert!(shown[0]["local"].as_u64().is_some_and(|port| port > 0));
+    let answered_by = || {
+        let answer = session.answer(serde_json::json!({ "proveIncoming": { "port": 8080 } }));
+        answer["proof"]["requests"][0]["answeredBy"].clone()
+    };
+    let answer = || pod.sandbox.client_http(&call()).expect("an answer").text();
+    let rule = |mode: &str| {
+        let change = serde_json::json!({ "port": { "port": 8080, "mode": mode } });
+        let answer = session.answer(serde_json::json!({ "rule": change }));
+        assert_eq!(session.ports()[0]["mode"], mode);
+        answer["rule"]["edit"].clone()
+    };
+    assert!(answer().contains("pod: shop-"));
+    assert_eq!(answered_by(), "both");
+    let edit = rule("steal");
+    let key = ["feature", "network", "incoming", "mode"];
+    assert_eq!(edit, serde_json::json!({ "path": key, "value": "steal" }));
+    assert!(answer().starts_with("local "));
+    assert_eq!(answered_by(), "local");
+    let edit = rule("off");
+    assert_eq!(edit["value"], serde_json::json!([8080]));
+    assert!(answer().contains("pod: shop-"));
+    assert_eq!(answered_by(), "pod");
+    rule("steal");
+    assert!(answer().starts_with("local "));
+    running.child.kill().expect("killed");
+    running.child.wait().expect("waited");
+    wait_until("the port is given back", Duration::from_secs(5), || {
+        session.ports().as_array().is_some_and(Vec::is_empty)
+    });
+    session.stop();
 }

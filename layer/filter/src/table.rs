@@ -1,7 +1,9 @@
 //! The shared table: what every supervised process needs to decide by itself.
 //!
-//! One read-only page range (a sealed memfd) with this header and the compiled rules behind it.
-//! The supervisor may change the header's flags while programs run; the rules never change.
+//! One read-only page range (a sealed memfd) with this header, the compiled rules behind it, and
+//! room for others. The supervisor may change the header's flags while programs run. Rules that
+//! were in force are never overwritten: new ones are put behind them, and the header names these
+//! from then on.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -10,7 +12,7 @@ use crate::sys::{self, Errno};
 /// "mirrord\0".
 pub const MAGIC: u64 = u64::from_le_bytes(*b"mirrord\0");
 /// Layout version.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Every decision is wanted as an event: the layer asks the supervisor about everything.
 pub const REPORT_ALL: u32 = 1;
@@ -31,17 +33,45 @@ pub struct Header {
     pub device: AtomicU64,
     /// Process id of the keeper, for `PR_SET_PTRACER`; 0: not known.
     pub keeper: AtomicU32,
-    /// Where the rules begin in the table, 64-byte aligned.
-    pub rules_offset: u32,
+    /// Where the rules in force are, as [`Place::to_bits`] gives it.
+    pub rules: AtomicU64,
+}
+
+/// Where rules are in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Where they begin, 64-byte aligned.
+    pub offset: u32,
     /// How long they are.
-    pub rules_len: u32,
+    pub len: u32,
+}
+
+impl Place {
+    /// One number, for it must be changed as one; never 0.
+    pub fn to_bits(self) -> u64 {
+        (u64::from(self.offset) << 32) | u64::from(self.len)
+    }
+
+    /// The way back.
+    pub fn from_bits(bits: u64) -> Place {
+        Place {
+            offset: (bits >> 32) as u32,
+            len: bits as u32,
+        }
+    }
+
+    fn ends_within(self, len: u64) -> bool {
+        u64::from(self.offset) + u64::from(self.len) <= len
+    }
 }
 
 /// A table, mapped for as long as the process lives.
 #[derive(Clone, Copy)]
 pub struct Table {
     header: &'static Header,
-    rules: &'static [u8],
+    /// Of the whole mapping.
+    address: u64,
+    len: u64,
 }
 
 impl Table {
@@ -59,21 +89,36 @@ impl Table {
         // SAFETY: `len` bytes are mapped there for good, page aligned; all bit patterns are
         // valid; fields that others write are atomic.
         let header = unsafe { &*(address as *const Header) };
-        let (offset, rules) = (u64::from(header.rules_offset), u64::from(header.rules_len));
-        if header.magic != MAGIC || header.version != VERSION || offset + rules > len {
+        let table = Table {
+            header,
+            address,
+            len,
+        };
+        if header.magic != MAGIC
+            || header.version != VERSION
+            || table.rules(table.place()).is_none()
+        {
             // SAFETY: nothing refers to the mapping but `header`, which is not used again.
             let _ = unsafe { sys::call(libc::SYS_munmap, [address, len, 0, 0, 0, 0]) };
             return Err(Errno(libc::ENOEXEC));
         }
-        // SAFETY: inside the mapping, which nobody can write to (it is sealed).
-        let rules =
-            unsafe { std::slice::from_raw_parts((address + offset) as *const u8, rules as usize) };
-        Ok(Table { header, rules })
+        Ok(table)
     }
 
-    /// The compiled rules.
-    pub fn rules(&self) -> &'static [u8] {
-        self.rules
+    /// Where the rules in force are; another place than before means other rules.
+    pub fn place(&self) -> Place {
+        // What is there was written before its place was named.
+        Place::from_bits(self.header.rules.load(Ordering::Acquire))
+    }
+
+    /// The compiled rules at a place that [`Table::place`] named.
+    pub fn rules(&self, place: Place) -> Option<&'static [u8]> {
+        if !place.ends_within(self.len) {
+            return None;
+        }
+        let start = (self.address + u64::from(place.offset)) as *const u8;
+        // SAFETY: inside the mapping, which stays; what was named once is never written again.
+        Some(unsafe { std::slice::from_raw_parts(start, place.len as usize) })
     }
 
     /// Whether every call must be asked about.

@@ -11,6 +11,7 @@
 mod address;
 mod aligned;
 mod block;
+mod change;
 mod compile;
 mod decide;
 mod defaults;
@@ -23,6 +24,7 @@ mod source;
 
 pub use address::{AddressError, AddressFilter, Host, Proto};
 pub use aligned::AlignedBlock;
+pub use change::{ChangeError, Changed, choose_host, choose_path};
 pub use compile::{check, compile};
 pub use decide::{Access, PathDecision, PathPlace, Rule, Rules, is_plain};
 pub use error::{BlockError, CompileError};

@@ -1,7 +1,11 @@
 //! The program's listening ports: each takes its port in the pod, and gives it back when the
-//! program closes it.
+//! program closes it. What happens with a port can be changed while it is listened on
+//! ([`change`]).
 
 mod alive;
+mod change;
+
+pub use change::name as mode_name;
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -13,10 +17,12 @@ use mirrord_net::peers::PeerTable;
 use mirrord_protocol::control::{self, Answer, Request, Subscribe};
 use mirrord_protocol::event::EventKind;
 use mirrord_protocol::local::{Ticket, ToSupervisor};
-use mirrord_rules::{AlignedBlock, IncomingMode};
+use mirrord_protocol::session_control::{self, PortMode};
+use mirrord_rules::{AlignedBlock, IncomingDecision, IncomingMode};
 use tokio::sync::mpsc;
 
 use super::agent_link::AgentLink;
+use super::board::Board;
 
 /// How soon a closed listener is noticed when no client comes by.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -33,25 +39,45 @@ struct Shared {
     relays: IncomingRelays,
     answer_tx: mpsc::UnboundedSender<ToSupervisor>,
     event_tx: mpsc::UnboundedSender<EventKind>,
+    board: Board,
+    /// By the number in the pod.
     ports: Mutex<HashMap<u16, Port>>,
+    /// What the user chose for a port (as programs ask for it) while the session runs.
+    chosen: Mutex<HashMap<u16, PortMode>>,
     /// Ports of the debuggee's debugger, which are nobody else's business.
     left_alone: Mutex<HashSet<u16>>,
 }
 
-/// A port of the pod that is taken, or about to be.
+/// A port that the program listens on.
 struct Port {
-    /// The agent's number for it; `None` while it is asked.
-    subscription: Option<u64>,
+    /// As the program asked for it.
+    asked: u16,
+    /// What is to happen with the pod's.
+    mode: PortMode,
+    /// How far that is.
+    taking: Taking,
     /// The program's sockets for it: several with `SO_REUSEPORT`, or one for each family.
     listeners: Vec<SocketAddr>,
+}
+
+/// Whether the pod's port is ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    /// It is the pod's.
+    Not,
+    /// The agent is asked for it.
+    Asking,
+    /// By the agent's number for it.
+    Taken(u64),
 }
 
 /// What `listen` decided.
 struct Wish {
     ticket: Ticket,
     pid: i32,
+    asked: u16,
     port: u16,
-    mode: control::IncomingMode,
+    mode: PortMode,
     bound: SocketAddr,
     rule: String,
 }
@@ -64,6 +90,7 @@ impl Listeners {
         peers: Arc<PeerTable>,
         answer_tx: mpsc::UnboundedSender<ToSupervisor>,
         event_tx: mpsc::UnboundedSender<EventKind>,
+        board: Board,
     ) -> Self {
         let (news_tx, news_rx) = mpsc::channel(256);
         let relays = IncomingRelays::new(peers, news_tx);
@@ -74,7 +101,9 @@ impl Listeners {
             relays,
             answer_tx,
             event_tx,
+            board,
             ports,
+            chosen: Mutex::default(),
             left_alone: Mutex::default(),
         };
         let listeners = Listeners {
@@ -94,41 +123,63 @@ impl Listeners {
     /// supervisor when the pod's port is taken, or is known not to be.
     pub fn listen(&self, ticket: Ticket, pid: i32, asked: SocketAddr, bound: SocketAddr) {
         let decision = match self.shared.rules.rules() {
-            Ok(rules) => {
-                let decision = rules.incoming(asked);
-                (decision.mode, decision.pod_port, decision.rule.to_string())
-            }
+            Ok(rules) => rules.incoming(asked),
             Err(error) => {
                 return self.answer(ticket, Err(format!("the rules are damaged: {error}")));
             }
         };
-        let (mut mode, port, mut rule) = decision;
         if lock(&self.shared.left_alone).contains(&asked.port()) {
-            (mode, rule) = (IncomingMode::Off, "the debugger's port".to_owned());
+            let (rule, detail) = ("the debugger's port", "the pod's port is left alone");
+            self.event(pid, asked.port(), PortMode::Off, rule, detail);
+            return self.answer(ticket, Ok("off".to_owned()));
         }
-        let mode = match mode {
-            IncomingMode::Steal => control::IncomingMode::Steal,
-            IncomingMode::Mirror => control::IncomingMode::Mirror,
-            IncomingMode::Off => {
-                self.event(
-                    pid,
-                    asked.port(),
-                    "off",
-                    &rule,
-                    "the pod's port is left alone",
-                );
-                return self.answer(ticket, Ok("off".to_owned()));
-            }
-        };
+        let (mode, rule) = self.mode(asked.port(), &decision);
         let wish = Wish {
             ticket,
             pid,
-            port,
+            asked: asked.port(),
+            port: decision.pod_port,
             mode,
             bound,
             rule,
         };
+        if mode == PortMode::Off {
+            return self.leave_to_the_pod(wish);
+        }
         tokio::spawn(self.clone().take(wish));
+    }
+
+    /// What happens with a port, and why.
+    fn mode(&self, asked: u16, decision: &IncomingDecision<'_>) -> (PortMode, String) {
+        if let Some(mode) = lock(&self.shared.chosen).get(&asked) {
+            return (*mode, change::RULE.to_owned());
+        }
+        let mode = match decision.mode {
+            IncomingMode::Steal => PortMode::Steal,
+            IncomingMode::Mirror => PortMode::Mirror,
+            IncomingMode::Off => PortMode::Off,
+        };
+        (mode, decision.rule.to_string())
+    }
+
+    /// It is only known where the program listens.
+    fn leave_to_the_pod(&self, wish: Wish) {
+        let detail = "the pod's port is left alone";
+        self.event(wish.pid, wish.asked, PortMode::Off, &wish.rule, detail);
+        let mut ports = self.ports();
+        let port = ports.entry(wish.port).or_insert_with(|| Port {
+            asked: wish.asked,
+            mode: PortMode::Off,
+            taking: Taking::Not,
+            listeners: Vec::new(),
+        });
+        // Where another of its sockets takes the port, this one does not count.
+        if port.mode == PortMode::Off {
+            port.listeners.push(wish.bound);
+        }
+        drop(ports);
+        self.show();
+        self.answer(wish.ticket, Ok("off".to_owned()));
     }
 
     /// A port of the program that is never taken in the pod.
@@ -142,56 +193,42 @@ impl Listeners {
         let Wish {
             ticket,
             pid,
+            asked,
             port,
             mode,
             bound,
             rule,
         } = wish;
-        let mode_name = match mode {
-            control::IncomingMode::Steal => "steal",
-            control::IncomingMode::Mirror => "mirror",
-        };
         let is_first = {
             let mut ports = self.ports();
-            let is_first = !ports.contains_key(&port);
-            let port = ports.entry(port).or_insert_with(|| Port {
-                subscription: None,
-                listeners: Vec::new(),
-            });
-            port.listeners.push(bound);
-            is_first
+            let known = ports.get_mut(&port);
+            match known.filter(|known| known.mode != PortMode::Off) {
+                Some(known) => {
+                    known.listeners.push(bound);
+                    false
+                }
+                None => {
+                    let taken = Port {
+                        asked,
+                        mode,
+                        taking: Taking::Asking,
+                        listeners: vec![bound],
+                    };
+                    ports.insert(port, taken);
+                    true
+                }
+            }
         };
         if !is_first {
-            self.event(
-                pid,
-                port,
-                mode_name,
-                &rule,
-                "another socket of the program has it already",
-            );
+            let detail = "another socket of the program has it already";
+            self.event(pid, port, mode, &rule, detail);
             return self.answer(ticket, Ok("shared".to_owned()));
         }
-        let asked = self
-            .shared
-            .agent
-            .ask(Request::Subscribe(Subscribe { port, mode }))
-            .await;
-        let result = match asked {
-            Ok(Answer::Subscribed { subscription, by }) => {
-                self.shared.relays.subscribe(subscription, port, bound);
-                if let Some(port) = self.ports().get_mut(&port) {
-                    port.subscription = Some(subscription);
-                }
-                Ok(by)
-            }
-            Ok(other) => Err(format!("the agent answered {other:?}")),
-            Err(error) => Err(error.to_string()),
-        };
+        let result = self.subscribe(port, mode).await;
         match &result {
-            Ok(by) => self.event(pid, port, mode_name, &rule, by),
+            Ok(by) => self.event(pid, port, mode, &rule, by),
             Err(error) => {
-                self.ports().remove(&port);
-                self.event(pid, port, "off", &rule, error);
+                self.event(pid, port, PortMode::Off, &rule, error);
                 self.warn(format!(
                     "port {port} of the pod could not be taken: {error}. The program listens on \
                      this machine only"
@@ -201,19 +238,65 @@ impl Listeners {
         self.answer(ticket, result);
     }
 
+    /// Has the agent take a port whose entry says [`Taking::Asking`]; `Ok`: how it does that.
+    async fn subscribe(&self, port: u16, mode: PortMode) -> Result<String, String> {
+        let mode = match mode {
+            PortMode::Steal => control::IncomingMode::Steal,
+            PortMode::Mirror => control::IncomingMode::Mirror,
+            PortMode::Off => return Ok("off".to_owned()),
+        };
+        let request = Request::Subscribe(Subscribe { port, mode });
+        let result = match self.shared.agent.ask(request).await {
+            Ok(Answer::Subscribed { subscription, by }) => Ok((subscription, by)),
+            Ok(other) => Err(format!("the agent answered {other:?}")),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Some(entry) = self.ports().get_mut(&port) {
+            match &result {
+                Ok((subscription, _)) => {
+                    entry.taking = Taking::Taken(*subscription);
+                    if let Some(listener) = entry.listeners.first() {
+                        self.shared.relays.subscribe(*subscription, port, *listener);
+                    }
+                }
+                Err(_) => (entry.mode, entry.taking) = (PortMode::Off, Taking::Not),
+            }
+        }
+        self.show();
+        result.map(|(_, by)| by)
+    }
+
     /// The agent says that a subscription ended by itself.
     pub fn ended(&self, subscription: u64, reason: &str) {
         self.shared.relays.forget(subscription);
         let mut ports = self.ports();
         let port = ports
-            .iter()
-            .find(|(_, port)| port.subscription == Some(subscription))
-            .map(|(number, _)| *number);
-        if let Some(number) = port {
-            ports.remove(&number);
+            .iter_mut()
+            .find(|(_, port)| port.taking == Taking::Taken(subscription));
+        if let Some((&number, port)) = port {
+            (port.mode, port.taking) = (PortMode::Off, Taking::Not);
             drop(ports);
+            self.show();
             self.warn(format!("port {number} went back to the pod: {reason}"));
         }
+    }
+
+    /// Puts what is known of the ports where others see it.
+    fn show(&self) {
+        let mut shown: Vec<session_control::Port> = self
+            .ports()
+            .iter()
+            .filter_map(|(&number, port)| {
+                Some(session_control::Port {
+                    port: number,
+                    asked: port.asked,
+                    local: port.listeners.first()?.port(),
+                    mode: port.mode,
+                })
+            })
+            .collect();
+        shown.sort_by_key(|port| port.port);
+        self.shared.board.update(|status| status.ports = shown);
     }
 
     async fn hear(self, mut news_rx: mpsc::Receiver<IncomingNews>) {
@@ -262,33 +345,48 @@ impl Listeners {
             let Some(port) = ports.get_mut(&number) else {
                 return;
             };
-            let Some(subscription) = port.subscription else {
+            if port.taking == Taking::Asking {
                 return;
-            };
+            }
+            let before = port.listeners.len();
             port.listeners.retain(|listener| keep(listener.port()));
-            match port.listeners.first() {
-                Some(listener) => {
+            if port.listeners.len() == before {
+                return;
+            }
+            let taking = port.taking;
+            match (port.listeners.first(), taking) {
+                (Some(listener), Taking::Taken(subscription)) => {
                     self.shared
                         .relays
                         .subscribe(subscription, number, *listener);
-                    return;
+                    None
                 }
-                None => {
+                (Some(_), _) => None,
+                (None, Taking::Taken(subscription)) => {
                     ports.remove(&number);
-                    subscription
+                    Some(subscription)
+                }
+                (None, _) => {
+                    ports.remove(&number);
+                    None
                 }
             }
         };
-        self.shared.relays.forget(subscription);
-        match self
-            .shared
-            .agent
-            .ask(Request::Unsubscribe { subscription })
-            .await
-        {
-            Ok(_) => self.event(0, number, "off", why, "given back"),
+        self.show();
+        let Some(subscription) = subscription else {
+            return;
+        };
+        match self.unsubscribe(subscription).await {
+            Ok(()) => self.event(0, number, PortMode::Off, why, "given back"),
             Err(error) => self.warn(format!("port {number} could not be given back: {error}")),
         }
+    }
+
+    /// New connections are the pod's again when this returns.
+    async fn unsubscribe(&self, subscription: u64) -> Result<(), control::RemoteError> {
+        self.shared.relays.forget(subscription);
+        let request = Request::Unsubscribe { subscription };
+        self.shared.agent.ask(request).await.map(drop)
     }
 
     fn answer(&self, ticket: Ticket, result: Result<String, String>) {
@@ -299,11 +397,11 @@ impl Listeners {
             .send(ToSupervisor::Listening { ticket, result });
     }
 
-    fn event(&self, pid: i32, port: u16, mode: &str, rule: &str, detail: &str) {
+    fn event(&self, pid: i32, port: u16, mode: PortMode, rule: &str, detail: &str) {
         let kind = EventKind::Listen {
             pid,
             port,
-            mode: mode.to_owned(),
+            mode: change::name(mode).to_owned(),
             rule: rule.to_owned(),
             detail: detail.to_owned(),
         };

@@ -54,6 +54,15 @@ impl Parts {
                 ));
                 return Ok(None);
             }
+            SessionRequest::ProveIncoming { port } => {
+                let prover = self.prover(port);
+                tokio::spawn(async move { reply(answer_tx, prover.prove().await) });
+                return Ok(None);
+            }
+            SessionRequest::Rule(change) => {
+                self.change_rule(change, answer_tx).await;
+                return Ok(None);
+            }
             SessionRequest::TakeAgent { .. } | SessionRequest::StopAgent => Err(refusal::plain(
                 "request",
                 "the session still uses its agent",

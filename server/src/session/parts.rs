@@ -20,6 +20,7 @@ use super::control::{Answered, Order};
 use super::life::Life;
 use super::listeners::Listeners;
 use super::program::Program;
+use super::rules::RuleBook;
 use super::warm::Left;
 use crate::events::Wanted;
 use crate::provider::AgentProcess;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub agent_version: String,
     /// The agent served another session before.
     pub was_warm: bool,
+    /// The pod's.
+    pub hostname: String,
     /// What admits processes that others launch.
     pub token: String,
     pub supervisor: Arc<SupervisorChannel>,
@@ -61,6 +64,9 @@ pub struct Parts {
     pub wanted_rx: watch::Receiver<Wanted>,
     pub outgoing: OutgoingRelays,
     pub listeners: Listeners,
+    pub rules: RuleBook,
+    /// The pod's files can be written to at all.
+    pub may_write: bool,
     pub answer_tx: mpsc::UnboundedSender<ToSupervisor>,
     pub answer_rx: mpsc::UnboundedReceiver<ToSupervisor>,
     pub event_rx: mpsc::UnboundedReceiver<EventKind>,

@@ -81,7 +81,7 @@ pub fn memory_file(name: &str, bytes: &[u8]) -> Result<OwnedFd> {
     Ok(file)
 }
 
-/// A memory file whose content comes later.
+/// A memory file whose content comes later, and may grow.
 pub fn empty_memory_file(name: &str) -> Result<OwnedFd> {
     use rustix::fs::{MemfdFlags, memfd_create};
     memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
@@ -89,7 +89,7 @@ pub fn empty_memory_file(name: &str) -> Result<OwnedFd> {
 }
 
 /// Gives an empty memory file its content and seals it.
-pub fn fill_memory_file(fd: &OwnedFd, bytes: &[u8]) -> Result<()> {
+fn fill_memory_file(fd: &OwnedFd, bytes: &[u8]) -> Result<()> {
     use rustix::fs::{SealFlags, fcntl_add_seals};
     let mut file = std::fs::File::from(fd.try_clone().context("could not fill a memory file")?);
     file.write_all(bytes)

@@ -29,7 +29,8 @@ use super::life::Life;
 use super::listeners::Listeners;
 use super::parts::Parts;
 use super::program::{self, Program};
-use super::role_process::{empty_memory_file, fill_memory_file};
+use super::role_process::empty_memory_file;
+use super::rules::RuleBook;
 use super::{About, Options, Work, control, role_process};
 use crate::events::{self, Wanted};
 use crate::provider;
@@ -98,8 +99,10 @@ pub async fn start_in(
     )?;
     drop((supervisor_fd, hand_over, files_ours));
 
-    let rules = config.config.compiled_rules_for(&machine(&work))?;
-    fill_memory_file(&rules_file, rules.as_bytes())?;
+    let machine = machine(&work);
+    let rules = config.config.compiled_rules_for(&machine)?;
+    let source = config.config.rule_source(&machine);
+    let rule_book = RuleBook::new(source, rules_file, rules.as_bytes())?;
 
     let agent = Agent::start(&target, agent, &folder, &work).await?;
     step(&format!("linking to the agent for {target}"));
@@ -140,7 +143,14 @@ pub async fn start_in(
     let names = NameRules::new(&rules, &facts.search, event_tx.clone())?;
     let outgoing = OutgoingRelays::new(streams_rx, peers.clone(), answer_tx.clone(), names)
         .context("could not make the loopback sockets of outgoing connections")?;
-    let listeners = Listeners::new(link.clone(), rules, peers, answer_tx.clone(), event_tx);
+    let listeners = Listeners::new(
+        link.clone(),
+        rules,
+        peers,
+        answer_tx.clone(),
+        event_tx,
+        board.clone(),
+    );
     tokio::spawn(take_clients(incoming_streams, listeners.relays()));
 
     let (program, life) = match &work {
@@ -165,6 +175,7 @@ pub async fn start_in(
         agent_fingerprint: agent.started.fingerprint,
         agent_version: hello.agent_version,
         was_warm: agent.was_warm,
+        hostname: facts.hostname.clone(),
         token: hex(&token),
         supervisor,
         supervisor_process,
@@ -178,6 +189,8 @@ pub async fn start_in(
         wanted_rx,
         outgoing,
         listeners,
+        rules: rule_book,
+        may_write: config.config.may_write(),
         answer_tx,
         answer_rx,
         event_rx,

@@ -5,14 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::{session_link::SessionLink, shared_table::SharedTable};
+use crate::{live_rules::LiveRules, session_link::SessionLink, shared_table::SharedTable};
 
 /// The shared parts. Cheap to clone.
 #[derive(Clone)]
 pub struct Context {
-    /// The compiled rules, mapped for as long as the process lives:
-    /// `mirrord_rules::Rules::from_bytes(context.rules)`.
-    pub rules: &'static [u8],
+    /// The rules.
+    pub rules: LiveRules,
     /// Questions and events to the session.
     pub session: Arc<SessionLink>,
     /// The pod's host name, when `uname(2)` shall answer it.

@@ -23,6 +23,7 @@ mod joining;
 mod keeper;
 pub mod launch;
 mod listener;
+mod live_rules;
 mod memory;
 pub mod net;
 mod packets;
@@ -47,6 +48,7 @@ use std::{
 
 pub use error::SupervisorError;
 pub use launch::launch;
+pub use live_rules::LiveRules;
 pub use refuse::refuse_if_supervised;
 pub use tell::tell;
 pub use terms::LaunchTerms;

@@ -34,13 +34,13 @@ use mirrord_protocol::{
     event::{EventKind, Place},
     local::Loopback,
 };
-use mirrord_rules::Rules;
 
 use crate::{
     call::{Call, Plan},
     context::Context,
     error::SupervisorError,
     handler::Handler,
+    live_rules::LiveRules,
     session_link::SessionLink,
     tracee::Tracee,
 };
@@ -53,7 +53,7 @@ pub struct Net {
 
 /// What the calls share; work that blocks keeps it alive.
 struct State {
-    rules: Rules<'static>,
+    rules: LiveRules,
     session: Arc<SessionLink>,
     peers: PeerTable,
     pending: Pending,
@@ -76,8 +76,6 @@ struct State {
 impl Net {
     /// Reads the rules and maps the peer table.
     pub fn new(context: &Context) -> Result<Self, SupervisorError> {
-        let rules = Rules::from_bytes(context.rules)
-            .map_err(|error| SupervisorError::Rules(error.to_string()))?;
         let peers = context
             .peers()
             .try_clone_to_owned()
@@ -85,7 +83,6 @@ impl Net {
             .map_err(SupervisorError::setup("map the table of addresses"))?;
         let pending = Pending::start().map_err(SupervisorError::setup("watch connects"))?;
         let session = context.session.clone();
-        let filter_names = filter_names::FilterNames::of(&rules);
         let asked = if context.generation == 0 {
             HashMap::new()
         } else {
@@ -93,13 +90,13 @@ impl Net {
                 .map_err(SupervisorError::setup("read the table of addresses"))?
         };
         let state = State {
-            rules,
+            rules: context.rules.clone(),
             session,
             peers,
             pending,
             relays: Mutex::default(),
             name_servers: Mutex::default(),
-            filter_names,
+            filter_names: filter_names::FilterNames::default(),
             unix_names: Mutex::default(),
             asked: Mutex::new(asked),
             listening: Mutex::default(),

@@ -36,7 +36,7 @@ use std::{
 
 use mirrord_files::FilesClient;
 use mirrord_protocol::event::EventKind;
-use mirrord_rules::{Mapper, Rules};
+use mirrord_rules::Mapper;
 
 use self::{
     decide::Target,
@@ -50,6 +50,7 @@ use crate::{
     context::Context,
     error::SupervisorError,
     handler::Handler,
+    live_rules::LiveRules,
     session_link::SessionLink,
     tracee::Tracee,
 };
@@ -62,7 +63,7 @@ pub struct Paths {
 
 /// What all path calls share.
 pub(crate) struct Shared {
-    rules: Rules<'static>,
+    rules: LiveRules,
     mapper: Mapper,
     pod: Box<dyn Pod>,
     events: Events,
@@ -115,8 +116,6 @@ impl Paths {
                 hostname,
             });
         };
-        let rules = Rules::from_bytes(context.rules)
-            .map_err(|error| SupervisorError::Rules(error.to_string()))?;
         let files = files
             .try_clone_to_owned()
             .map_err(SupervisorError::setup("keep the socket to the file server"))?;
@@ -129,7 +128,7 @@ impl Paths {
             .map_err(SupervisorError::setup("reach the file server"))?;
         let events = Events::Session(context.session.clone());
         let limits = client.limits().map(str::to_owned);
-        let shared = Shared::new(rules, Box::new(client), events)?;
+        let shared = Shared::new(context.rules.clone(), Box::new(client), events)?;
         if let Some(limits) = limits {
             shared.notice(format!(
                 "the pod's files are shown without a mount: {limits}"
@@ -146,15 +145,11 @@ impl Paths {
 }
 
 impl Shared {
-    fn new(
-        rules: Rules<'static>,
-        pod: Box<dyn Pod>,
-        events: Events,
-    ) -> Result<Self, SupervisorError> {
+    fn new(rules: LiveRules, pod: Box<dyn Pod>, events: Events) -> Result<Self, SupervisorError> {
         use rustix::fs::{Mode, OFlags};
         sys::clear_umask();
         let mapper =
-            Mapper::new(&rules).map_err(|error| SupervisorError::Rules(error.to_string()))?;
+            Mapper::new(rules.get()).map_err(|error| SupervisorError::Rules(error.to_string()))?;
         let io = std::io::Error::from_raw_os_error;
         let local_root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
             .map_err(SupervisorError::setup("open the root folder"))?;

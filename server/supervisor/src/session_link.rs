@@ -52,6 +52,8 @@ pub struct SessionLink {
     local_events: AtomicBool,
     /// Who tells the layer.
     on_report: Mutex<Option<OnReport>>,
+    /// Who takes other rules.
+    on_rules: Mutex<Option<OnRules>>,
     dropped: AtomicU64,
     waiting: Mutex<HashMap<Ticket, Weak<Mailbox>>>,
     /// Threads that wait for an answer and read meanwhile.
@@ -73,6 +75,9 @@ struct News {
 }
 
 type OnReport = Box<dyn Fn(bool, bool) + Send>;
+
+/// Where in the file of rules, and how long.
+type OnRules = Box<dyn Fn(u64, usize) -> Result<(), String> + Send>;
 
 struct Mailbox {
     arrived: Mutex<VecDeque<ToSupervisor>>,
@@ -109,6 +114,7 @@ impl SessionLink {
             events: AtomicBool::new(report.0 || report.1),
             local_events: AtomicBool::new(report.1),
             on_report: Mutex::default(),
+            on_rules: Mutex::default(),
             dropped: AtomicU64::new(0),
             waiting: Mutex::default(),
             readers: AtomicUsize::new(0),
@@ -165,6 +171,22 @@ impl SessionLink {
     /// pod, and those that stay here.
     pub(crate) fn on_report(&self, tell: impl Fn(bool, bool) + Send + 'static) {
         *lock(&self.on_report) = Some(Box::new(tell));
+    }
+
+    /// Has `take` take rules that the session puts in force.
+    pub(crate) fn on_rules(
+        &self,
+        take: impl Fn(u64, usize) -> Result<(), String> + Send + 'static,
+    ) {
+        *lock(&self.on_rules) = Some(Box::new(take));
+    }
+
+    fn rules(&self, number: u64, offset: u64, len: usize) {
+        let result = match &*lock(&self.on_rules) {
+            Some(take) => take(offset, len),
+            None => Err("nobody takes other rules".into()),
+        };
+        self.tell(FromSupervisor::RulesInForce { number, result });
     }
 
     fn report(&self, remote: bool, local: bool) {
@@ -319,6 +341,11 @@ impl SessionLink {
                 }
                 return;
             }
+            ToSupervisor::Rules {
+                number,
+                offset,
+                len,
+            } => return self.rules(*number, *offset, *len as usize),
             ToSupervisor::Report { remote, local } => return self.report(*remote, *local),
             ToSupervisor::End { .. } => return,
         };

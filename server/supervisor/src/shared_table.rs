@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use mirrord_filter::table::{Header, MAGIC, REPORT_ALL, REPORT_REMOTE, VERSION};
+use mirrord_filter::table::{Header, MAGIC, Place, REPORT_ALL, REPORT_REMOTE, VERSION};
 use rustix::{
     fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create},
     mm::{MapFlags, ProtFlags, mmap},
@@ -16,12 +16,17 @@ use rustix::{
 /// DFAs in the rules want alignment.
 const RULES_OFFSET: usize = 64;
 
+/// Room for rules that come later. Only what is used takes memory.
+const ROOM: usize = 32 << 20;
+
 /// Our writable view; everybody else can only read.
 #[derive(Clone)]
 pub(crate) struct SharedTable {
     fd: Arc<OwnedFd>,
     header: &'static Header,
-    rules: &'static [u8],
+    /// Of the whole mapping.
+    address: usize,
+    len: usize,
 }
 
 impl SharedTable {
@@ -29,7 +34,7 @@ impl SharedTable {
     pub fn create(rules: &[u8], report_all: bool) -> io::Result<SharedTable> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         let fd = memfd_create("mirrord-table", flags)?;
-        let len = RULES_OFFSET + rules.len();
+        let len = (RULES_OFFSET + rules.len()).next_multiple_of(RULES_OFFSET) + ROOM;
         ftruncate(&fd, len as u64)?;
         rustix::io::retry_on_intr(|| rustix::io::pwrite(&fd, rules, RULES_OFFSET as u64))
             .and_then(|n| {
@@ -42,6 +47,10 @@ impl SharedTable {
         let access = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice replaces nothing.
         let address = unsafe { mmap(std::ptr::null_mut(), len, access, MapFlags::SHARED, &fd, 0) }?;
+        let place = Place {
+            offset: RULES_OFFSET as u32,
+            len: rules.len() as u32,
+        };
         let fresh = Header {
             magic: MAGIC,
             version: VERSION,
@@ -49,8 +58,7 @@ impl SharedTable {
             device: 0.into(),
             // Made by the keeper, whose children the workers are.
             keeper: std::process::id().into(),
-            rules_offset: RULES_OFFSET as u32,
-            rules_len: rules.len() as u32,
+            rules: place.to_bits().into(),
         };
         let header = address.cast::<Header>();
         // SAFETY: the mapping is writable, page aligned, larger than a header, and not shared
@@ -59,25 +67,53 @@ impl SharedTable {
         // Later mappings cannot be writable (5.1); ours stays.
         let seals = SealFlags::FUTURE_WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL;
         fcntl_add_seals(&fd, seals)?;
-        // SAFETY: never unmapped; from here on only atomic fields are written, and the rules by
-        // nobody.
-        let (header, rules) = unsafe {
-            let rules = address.cast::<u8>().add(RULES_OFFSET);
-            (
-                &*header,
-                std::slice::from_raw_parts(rules, len - RULES_OFFSET),
-            )
-        };
         Ok(SharedTable {
             fd: Arc::new(fd),
-            header,
-            rules,
+            // SAFETY: never unmapped; from here on only atomic fields of it are written.
+            header: unsafe { &*header },
+            address: address as usize,
+            len,
         })
     }
 
-    /// The compiled rules.
+    /// The compiled rules in force.
     pub fn rules(&self) -> &'static [u8] {
-        self.rules
+        self.at(Place::from_bits(self.header.rules.load(Ordering::Acquire)))
+    }
+
+    /// Puts a block behind those that are there; only one thread may do that. They are not in
+    /// force yet.
+    pub fn add(&self, block: &[u8]) -> io::Result<(Place, &'static [u8])> {
+        let last = Place::from_bits(self.header.rules.load(Ordering::Acquire));
+        let end = last.offset as usize + last.len as usize;
+        let offset = end.next_multiple_of(RULES_OFFSET);
+        if offset + block.len() > self.len {
+            return Err(io::Error::other(
+                "they were changed too often; restart the session",
+            ));
+        }
+        // SAFETY: inside our writable mapping, behind everything that was ever named, so nobody
+        // reads it yet.
+        unsafe {
+            let to = (self.address + offset) as *mut u8;
+            std::ptr::copy_nonoverlapping(block.as_ptr(), to, block.len());
+        }
+        let place = Place {
+            offset: offset as u32,
+            len: block.len() as u32,
+        };
+        Ok((place, self.at(place)))
+    }
+
+    /// Names a block that was added as the one that counts.
+    pub fn put_in_force(&self, place: Place) {
+        self.header.rules.store(place.to_bits(), Ordering::Release);
+    }
+
+    fn at(&self, place: Place) -> &'static [u8] {
+        let start = (self.address + place.offset as usize) as *const u8;
+        // SAFETY: inside the mapping, which stays; places that were named are not written again.
+        unsafe { std::slice::from_raw_parts(start, place.len as usize) }
     }
 
     /// The descriptor that the layer maps.
@@ -118,12 +154,21 @@ mod tests {
     fn the_layer_reads_what_the_supervisor_writes_and_cannot_write() {
         let table = SharedTable::create(b"some rules", true).unwrap();
         let mapped = Table::map(table.fd().as_raw_fd()).unwrap();
-        assert_eq!(mapped.rules(), b"some rules");
+        let first = mapped.place();
+        assert_eq!(mapped.rules(first).unwrap(), b"some rules");
         assert!(mapped.report_all());
         assert_eq!(mapped.device(), None);
         table.set_device(77);
         assert_eq!(mapped.device(), Some(77));
         let write = rustix::io::pwrite(table.fd(), b"x", 0);
         assert_eq!(write, Err(rustix::io::Errno::PERM));
+        let (place, kept) = table.add(b"other rules").unwrap();
+        assert_eq!(kept, b"other rules");
+        assert_eq!(mapped.place(), first, "not in force yet");
+        table.put_in_force(place);
+        assert_eq!(mapped.rules(mapped.place()).unwrap(), b"other rules");
+        assert_eq!(mapped.rules(first).unwrap(), b"some rules");
+        assert_eq!(table.rules(), b"other rules");
+        assert!(table.add(&vec![0; ROOM]).is_err());
     }
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use mirrord_protocol::event::EventKind;
+use mirrord_rules::Rules;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
@@ -22,10 +23,12 @@ use crate::{
     handler::Handler,
     keeper::Held,
     listener::{Listener, Reply},
+    live_rules::LiveRules,
     net::Net,
     packets::{self, Packet},
     paths::Paths,
     session_link::SessionLink,
+    shared_table::SharedTable,
 };
 
 /// Runs until the session ends; returns only with an error.
@@ -40,6 +43,13 @@ pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
     let session = SessionLink::new(socket, held.generation, held.table.report());
     let table = held.table.clone();
     session.on_report(move |remote, local| table.set_report(remote, local));
+    let rules = LiveRules::new(held.table.rules())?;
+    let file = config
+        .rules
+        .try_clone()
+        .map_err(setup("duplicate the rules"))?;
+    let (table, live) = (held.table.clone(), rules.clone());
+    session.on_rules(move |offset, len| change_rules(&file, offset, len, &table, &live));
     let files = match &config.files {
         Some(fd) => Some(
             fd.try_clone()
@@ -58,7 +68,7 @@ pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
         table: held.table.clone(),
         files: files.map(Arc::new),
         peers: Arc::new(peers),
-        rules: held.table.rules(),
+        rules,
     };
     let handlers = (config.handlers)(&context)?;
     let launch = held.launch.clone();
@@ -81,6 +91,34 @@ pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
     }
     background(&core).map_err(setup("start a thread"))?;
     serve(&core, &keeper)
+}
+
+/// Takes the rules that the session put into the file: first here, then in the layer, which turns
+/// to us as long as it has not read them.
+fn change_rules(
+    file: &OwnedFd,
+    offset: u64,
+    len: usize,
+    table: &SharedTable,
+    live: &LiveRules,
+) -> Result<(), String> {
+    let mut block = vec![0; len];
+    let mut read = 0;
+    while read < len {
+        match rustix::io::pread(file, &mut block[read..], offset + read as u64) {
+            Ok(0) => return Err("the new rules are cut".into()),
+            Ok(more) => read += more,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(format!("could not read the new rules: {errno}")),
+        }
+    }
+    let (place, kept) = table
+        .add(&block)
+        .map_err(|error| format!("could not keep the new rules: {error}"))?;
+    let rules = Rules::from_bytes(kept).map_err(|error| error.to_string())?;
+    live.set(rules);
+    table.put_in_force(place);
+    Ok(())
 }
 
 /// The two usual handlers.

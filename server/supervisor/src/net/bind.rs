@@ -60,7 +60,7 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
 impl State {
     pub(super) fn bind(&self, socket: &Socket, asked: SocketAddr) -> Result<(), Errno> {
         // `listen_ports` says which port of this machine it shall be.
-        let wanted = match self.rules.incoming(asked).listen_port {
+        let wanted = match self.rules.get().incoming(asked).listen_port {
             Some(port) if socket.kind == Kind::Tcp => SocketAddr::new(asked.ip(), port),
             _ => asked,
         };

@@ -17,7 +17,7 @@ use mirrord_protocol::{
     event::EventKind,
     local::{FromSupervisor, ToSupervisor},
 };
-use mirrord_rules::{NameFilter, OutgoingDecision, Proto, Rules, Side};
+use mirrord_rules::{NameFilter, OutgoingDecision, Proto, Side};
 
 use super::{
     State,
@@ -38,8 +38,8 @@ const WITHIN: Duration = Duration::from_secs(15);
 const MOST: usize = 1024;
 
 /// What is known of each name. Without names in filters it is never looked at.
+#[derive(Default)]
 pub(super) struct FilterNames {
-    any: bool,
     known: Mutex<HashMap<&'static str, Known>>,
 }
 
@@ -49,13 +49,6 @@ struct Known {
 }
 
 impl FilterNames {
-    pub(super) fn of(rules: &Rules<'static>) -> FilterNames {
-        FilterNames {
-            any: rules.outgoing_names().next().is_some(),
-            known: Mutex::default(),
-        }
-    }
-
     /// Whether a name resolves to an address; `None` when it must be asked.
     fn resolves_to(&self, name: &str, address: IpAddr) -> Option<bool> {
         let known = lock(&self.known);
@@ -83,9 +76,8 @@ impl FilterNames {
 /// For a call whose destination only a name can decide about that has to be resolved first: does
 /// that, and then what the call is planned to be.
 pub(super) fn plan_first(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Option<Plan> {
-    if !state.filter_names.any {
-        return None;
-    }
+    let rules = state.rules.get();
+    rules.outgoing_names().next()?;
     let [fd, ..] = call.args;
     let (at, length) = match call.nr {
         libc::SYS_connect => (call.args[1], call.args[2]),
@@ -102,7 +94,7 @@ pub(super) fn plan_first(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Op
         Kind::Unix => return None,
     };
     let mut unknown: Vec<NameFilter<'static>> = Vec::new();
-    let decision = state.rules.outgoing_named(proto, to, |filter| {
+    let decision = rules.outgoing_named(proto, to, |filter| {
         let resolves = state.filter_names.resolves_to(filter.name, canonical(to));
         if resolves.is_none() {
             unknown.push(filter);
@@ -135,7 +127,7 @@ pub(super) fn plan_first(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Op
 impl State {
     /// Where a destination goes, with what is known of names.
     pub(super) fn outgoing(&self, proto: Proto, to: SocketAddr) -> OutgoingDecision<'static> {
-        self.rules.outgoing_named(proto, to, |filter| {
+        self.rules.get().outgoing_named(proto, to, |filter| {
             self.filter_names.resolves_to(filter.name, canonical(to))
         })
     }

@@ -6,7 +6,6 @@ use mirrord_protocol::{
     event::EventKind,
     local::{FromSupervisor, ToSupervisor},
 };
-use mirrord_rules::IncomingMode;
 
 use super::{
     State,
@@ -44,25 +43,19 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
         Ok(listening) => listening,
         Err(errno) => return fails(errno),
     };
-    let decision = state.rules.incoming(asked);
-    let off = state.was_port_zero(&socket, local);
-    if decision.mode == IncomingMode::Off || off {
+    if state.was_port_zero(&socket, local) {
         if state.session.events_wanted() {
-            let rule = if off {
-                "network.incoming (the kernel chose the port)"
-            } else {
-                decision.rule.as_str()
-            };
             state.session.event(EventKind::Listen {
                 pid: call.tid,
                 port: asked.port(),
                 mode: "off".to_owned(),
-                rule: rule.to_owned(),
+                rule: "network.incoming (the kernel chose the port)".to_owned(),
                 detail: String::new(),
             });
         }
         return Plan::Done(Outcome::from(value));
     }
+    // The session decides: it may have been told otherwise than the rules say.
     let (state, pid) = (state.clone(), call.tid);
     let work = Box::new(move |cancelled: &Cancelled| {
         let question = |ticket| FromSupervisor::Listen {

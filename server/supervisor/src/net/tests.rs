@@ -45,7 +45,7 @@ impl Bed {
         let reader = link.clone();
         std::thread::spawn(move || reader.read_until_end());
         let context = Context {
-            rules: table.rules(),
+            rules: LiveRules::new(table.rules()).unwrap(),
             table,
             session: link,
             hostname: None,

@@ -40,7 +40,7 @@ pub(super) fn plan_connect(
     name: Vec<u8>,
 ) -> Plan {
     if NAME_SERVICES.contains(&&name[..]) {
-        let decision = state.rules.dns("", 0);
+        let decision = state.rules.get().dns("", 0);
         return match decision.place {
             Side::Local => Plan::Continue,
             Side::Remote => fails(Errno::NOENT),
@@ -48,6 +48,7 @@ pub(super) fn plan_connect(
     }
     let decision = state
         .rules
+        .get()
         .outgoing_unix(name.strip_prefix(b"\0").unwrap_or(&name));
     let shown = || String::from_utf8_lossy(&name).replace('\0', "@");
     let rule = decision.rule.as_str();

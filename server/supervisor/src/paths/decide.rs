@@ -85,7 +85,7 @@ impl Shared {
         };
         let own_mount = matches!(&base, Some(base) if base.kind == BaseKind::Remote);
         let view = Ruled {
-            rules: &self.rules,
+            rules: self.rules.get(),
             access: kind.access(),
             here: self.local_root.as_fd(),
         };
@@ -130,7 +130,7 @@ impl Shared {
     /// What the rule makes of a path that is not simply local.
     fn ruled(&self, tracee: &Tracee, request: &Request, name: &[u8], raw: Vec<u8>) -> Target {
         let access = request.kind.access();
-        let decision = self.rules.path(name, access);
+        let decision = self.rules.get().path(name, access);
         match decision.place {
             PathPlace::NotFound => {
                 self.report(tracee, request, name, Some((Side::NotFound, decision.rule)));
@@ -142,7 +142,7 @@ impl Shared {
                 if raw.ends_with(b"/") {
                     mapped.push(b'/');
                 }
-                let place = self.rules.path_as_is(name_of(&mapped), access).place;
+                let place = self.rules.get().path_as_is(name_of(&mapped), access).place;
                 let (side, target) = match place {
                     PathPlace::NotFound => (Side::NotFound, Target::Missing),
                     PathPlace::Remote { .. } => (Side::Remote, Target::Pod(mapped.clone())),
@@ -297,7 +297,7 @@ impl Shared {
                 (Side::Local, "relative to a local folder".to_owned())
             }
             None => {
-                let decision = self.rules.path(name_of(path), request.kind.access());
+                let decision = self.rules.get().path(name_of(path), request.kind.access());
                 match decision.place {
                     PathPlace::Local | PathPlace::LocalTrusted => {
                         (Side::Local, decision.rule.to_string())

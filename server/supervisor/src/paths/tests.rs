@@ -26,6 +26,8 @@ use mirrord_protocol::event::EventKind;
 use mirrord_rules::{AlignedBlock, FsMode, RuleSource, compile};
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::live_rules::LiveRules;
+
 use super::{
     Events, Shared,
     pod::{Pod, Question},
@@ -155,7 +157,12 @@ fn make_world(mounted: bool) -> World {
         walks: walks.clone(),
     };
     let events = Events::Kept(Mutex::default());
-    let shared = Shared::new(rules().rules().unwrap(), Box::new(folder), events).unwrap();
+    let shared = Shared::new(
+        LiveRules::of(rules().rules().unwrap()),
+        Box::new(folder),
+        events,
+    )
+    .unwrap();
     let world = World {
         shared: Arc::new(shared),
         pod,
