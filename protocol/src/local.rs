@@ -165,6 +165,12 @@ pub enum ToSupervisor {
         /// The addresses; or what is wrong, for the user.
         result: Result<Vec<std::net::IpAddr>, String>,
     },
+    /// The peer of a connected UDP socket refuses datagrams (ICMP in the pod): the socket is to
+    /// show it, as it would there.
+    Refused {
+        /// `SO_COOKIE` of the program's socket.
+        socket: u64,
+    },
     /// The program ended. Answered by [`FromSupervisor::Idle`] when nothing is supervised, which a
     /// program that ended before it was supervised would else never bring about.
     ProgramEnded,

@@ -9,7 +9,8 @@ use std::time::Duration;
 use mirrord_link::{Stream, read_frame, write_frame};
 use mirrord_protocol::control::RemoteError;
 use mirrord_protocol::streams::{Datagram, StreamReply};
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncWriteExt, Interest, ReadHalf, WriteHalf};
 use tokio::net::UdpSocket;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -121,11 +122,18 @@ impl Association {
 
     async fn receive_all(&self) -> io::Result<()> {
         loop {
-            self.socket.readable().await?;
-            let received = SCRATCH.with_borrow_mut(|scratch| {
-                let (size, from) = self.socket.try_recv_from(scratch)?;
-                io::Result::Ok((scratch[..size].to_vec(), from))
-            });
+            // A refusal alone (ICMP) does not make a socket readable to tokio.
+            let either = Interest::READABLE | Interest::ERROR;
+            let receive = || {
+                SCRATCH.with_borrow_mut(|scratch| {
+                    let flags = RecvFlags::DONTWAIT;
+                    let (size, _, from) =
+                        rustix::net::recvfrom(&self.socket, &mut scratch[..], flags)?;
+                    let from = from.ok_or(io::ErrorKind::InvalidData)?;
+                    Ok((scratch[..size].to_vec(), SocketAddr::try_from(from)?))
+                })
+            };
+            let received = self.socket.async_io(either, receive).await;
             let datagram = match received {
                 Ok((payload, from)) => Datagram::Data {
                     peer: from,

@@ -17,6 +17,7 @@ mod listen;
 mod names;
 mod pending;
 mod raw;
+mod refused;
 mod socket;
 mod tcp;
 mod udp;
@@ -59,6 +60,8 @@ struct State {
     pending: Pending,
     /// UDP relays by (socket cookie, destination): the relay's address and tag.
     relays: Mutex<HashMap<(u64, SocketAddr), (SocketAddr, u64)>>,
+    /// Connected UDP sockets, whose peers may refuse.
+    refusable: refused::Refusable,
     /// Relays to name servers.
     name_servers: Mutex<HashMap<(SocketAddr, Loopback), SocketAddr>>,
     /// What the names in filters resolve to.
@@ -95,6 +98,7 @@ impl Net {
             peers,
             pending,
             relays: Mutex::default(),
+            refusable: refused::Refusable::default(),
             name_servers: Mutex::default(),
             filter_names: filter_names::FilterNames::default(),
             unix_names: Mutex::default(),
@@ -102,9 +106,9 @@ impl Net {
             listening: Mutex::default(),
             stash: Mutex::default(),
         };
-        Ok(Net {
-            state: Arc::new(state),
-        })
+        let state = Arc::new(state);
+        refused::start(&state).map_err(SupervisorError::setup("watch for refused datagrams"))?;
+        Ok(Net { state })
     }
 }
 

@@ -14,8 +14,9 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc::SyncSender,
     },
     thread,
     time::{Duration, Instant},
@@ -62,6 +63,8 @@ pub struct SessionLink {
     was_read: AtomicBool,
     /// The end, when one of `readers` came upon it.
     end: Mutex<Option<SessionEnd>>,
+    /// Takes the sockets whose peers refuse, see [`ToSupervisor::Refused`].
+    pub(crate) refused_tx: OnceLock<SyncSender<u64>>,
     /// Listeners with callers, see [`FromSupervisor::Idle`].
     pub(crate) listeners: AtomicUsize,
 }
@@ -120,6 +123,7 @@ impl SessionLink {
             readers: AtomicUsize::new(0),
             was_read: AtomicBool::new(false),
             end: Mutex::default(),
+            refused_tx: OnceLock::new(),
             listeners: AtomicUsize::new(0),
         })
     }
@@ -347,6 +351,14 @@ impl SessionLink {
                 len,
             } => return self.rules(*number, *offset, *len as usize),
             ToSupervisor::Report { remote, local } => return self.report(*remote, *local),
+            ToSupervisor::Refused { socket } => {
+                // More than fit in it tell the program nothing new.
+                let full = |tx: &SyncSender<u64>| tx.try_send(*socket).is_err();
+                if self.refused_tx.get().is_some_and(full) {
+                    tracing::debug!("left out a refused datagram");
+                }
+                return;
+            }
             ToSupervisor::End { .. } => return,
         };
         let mailbox = lock(&self.waiting).get(&ticket).and_then(Weak::upgrade);

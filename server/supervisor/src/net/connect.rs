@@ -24,14 +24,19 @@ pub(super) fn plan(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Plan {
             let Some(socket) = Socket::of(tracee, fd) else {
                 return Plan::Continue;
             };
-            plan_inet(state, call, socket, to)
+            plan_inet(state, (call, tracee), socket, to)
         }
         Some(Address::Unix(name)) => unix::plan_connect(state, call, tracee, name),
         None => Plan::Continue,
     }
 }
 
-fn plan_inet(state: &Arc<State>, call: &Call, socket: Socket, to: SocketAddr) -> Plan {
+fn plan_inet(
+    state: &Arc<State>,
+    (call, tracee): (&Call, &Tracee),
+    socket: Socket,
+    to: SocketAddr,
+) -> Plan {
     let Some(loopback) = socket.loopback(to) else {
         return Plan::Continue;
     };
@@ -58,7 +63,9 @@ fn plan_inet(state: &Arc<State>, call: &Call, socket: Socket, to: SocketAddr) ->
             }
         }
         Kind::Udp => match state.decide(Proto::Udp, call.tid, to) {
-            Some(rule) => udp::plan_connect(state, call, socket, canonical(to), loopback, rule),
+            Some(rule) => {
+                udp::plan_connect(state, (call, tracee), socket, canonical(to), loopback, rule)
+            }
             None => Plan::Continue,
         },
         Kind::Unix => Plan::Continue,

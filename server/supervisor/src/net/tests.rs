@@ -658,3 +658,57 @@ fn the_worker_after_a_crash_knows_the_ports_that_were_asked_for() {
     let args = [any.as_raw_fd() as u64, 8, 0, 0, 0, 0];
     assert_eq!(value(done(bed.plan(libc::SYS_listen, args))), Ok(0));
 }
+
+#[test]
+fn a_refusal_in_the_pod_is_the_error_of_a_connected_datagram_socket() {
+    for (own, to) in [("127.0.0.1:0", "10.0.0.9:80"), ("[::1]:0", "[fd00::9]:80")] {
+        let bed = Bed::new();
+        let relay = std::net::UdpSocket::bind(own).unwrap();
+        let via = relay.local_addr().unwrap();
+        let program = std::net::UdpSocket::bind(own).unwrap();
+        let patience = Some(Duration::from_secs(10));
+        program.set_read_timeout(patience).unwrap();
+        relay.set_read_timeout(patience).unwrap();
+        let plan = bed.with_address(libc::SYS_connect, &program, pod(to));
+        std::thread::scope(|scope| {
+            let connecting = scope.spawn(|| value(work(plan)));
+            let FromSupervisor::Connect { ticket, .. } = bed.asked() else {
+                panic!("no question");
+            };
+            let result = Ok(Relay {
+                via,
+                local: None,
+                peer: Some(pod(to)),
+            });
+            bed.answer(&ToSupervisor::Connected { ticket, result });
+            assert_eq!(connecting.join().unwrap(), Ok(0));
+        });
+        let socket = sockopt::socket_cookie(&program).unwrap();
+        let refused = || program.recv(&mut [0; 8]).unwrap_err().kind();
+        // A program that waits, and one that asks later.
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(refused);
+            std::thread::sleep(Duration::from_millis(50));
+            bed.answer(&ToSupervisor::Refused { socket });
+            assert_eq!(
+                waiting.join().unwrap(),
+                std::io::ErrorKind::ConnectionRefused
+            );
+        });
+        bed.answer(&ToSupervisor::Refused { socket });
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(refused(), std::io::ErrorKind::ConnectionRefused);
+        // It is connected to its relay again.
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(program.peer_addr().unwrap(), via);
+        program.send(b"again").unwrap();
+        let mut buffer = [0; 8];
+        let (size, from) = relay.recv_from(&mut buffer).unwrap();
+        assert_eq!(
+            (&buffer[..size], from),
+            (&b"again"[..], program.local_addr().unwrap())
+        );
+        relay.send_to(b"answer", from).unwrap();
+        assert_eq!(program.recv(&mut buffer).unwrap(), 6);
+    }
+}

@@ -17,6 +17,7 @@ use super::{State, address::canonical, lock, socket::Socket};
 use crate::{
     call::{Call, Cancelled, Interrupt, Outcome, Plan},
     session_link::NoAnswer,
+    tracee::Tracee,
 };
 
 /// Name servers.
@@ -28,16 +29,17 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// `connect` on a UDP socket.
 pub(super) fn plan_connect(
     state: &Arc<State>,
-    call: &Call,
+    (call, tracee): (&Call, &Tracee),
     socket: Socket,
     to: SocketAddr,
     loopback: Loopback,
     rule: &'static str,
 ) -> Plan {
     let (state, pid) = (state.clone(), call.tid);
+    let (tracee, fd) = (tracee.clone(), call.args[0] as i32);
     let connect_at_once = || {
         let via = state.name_server_for(&socket, to, loopback)?;
-        Some(rustix::net::connect(&socket, &via))
+        Some(state.refusable.connect(&socket, via))
     };
     if let Some(result) = connect_at_once() {
         let errno = result.err().map(Errno::raw_os_error);
@@ -51,7 +53,10 @@ pub(super) fn plan_connect(
         };
         let result = state
             .open_relay(&socket, to, loopback, mode, cancelled)
-            .and_then(|via| rustix::net::connect(&socket, &via));
+            .and_then(|via| state.refusable.connect(&socket, via));
+        if let Ok(()) = result {
+            state.refusable.enter(&socket, tracee.tgid(), fd);
+        }
         let errno = result.err().map(Errno::raw_os_error);
         state.tell(pid, "udp", to, (Place::Remote, rule), errno);
         errno.map_or(Outcome::number(0), Outcome::errno)

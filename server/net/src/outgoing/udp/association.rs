@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mirrord_protocol::control::AddressPair;
-use mirrord_protocol::local::{Loopback, Relay, Ticket};
+use mirrord_protocol::local::{Loopback, Relay, Ticket, ToSupervisor};
 use mirrord_protocol::streams::{Datagram, StreamHeader};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -107,6 +107,10 @@ impl Association {
             }
             Input::Pod(PodEvent::Datagram(Datagram::Error(error))) => {
                 tracing::debug!(%error, "an error in the pod");
+                if self.key.peer.is_some() && error.errno == libc::ECONNREFUSED {
+                    let socket = self.key.socket;
+                    self.shared.answer(ToSupervisor::Refused { socket });
+                }
             }
             Input::Pod(PodEvent::Failed(error)) => {
                 for (ticket, _) in std::mem::take(&mut self.waiting) {
