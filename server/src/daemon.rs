@@ -25,6 +25,7 @@ pub mod sessions;
 pub mod socket;
 pub mod state;
 pub mod uri;
+pub mod views;
 
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;

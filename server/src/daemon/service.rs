@@ -96,6 +96,7 @@ impl LanguageServer for Backend {
 
     async fn initialized(&self, _: InitializedParams) {
         self.0.join();
+        super::views::look(&self.0.daemon);
         methods::status::tell(&self.0);
     }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::launches::Launches;
 use super::peer::Peer;
 use super::saved::Saved;
+use super::views::Followed;
 
 /// The daemon.
 pub struct Daemon {
@@ -22,6 +23,8 @@ pub struct Daemon {
     pub saved: Saved,
     /// Launches, for `restart`.
     pub launches: Launches,
+    /// Sessions that are followed for all clients.
+    pub followed: Followed,
     /// Clients after their `initialized`, for what everybody hears.
     peers: Mutex<BTreeMap<u64, Peer>>,
     next_peer: AtomicU64,
@@ -38,6 +41,7 @@ impl Daemon {
             saved: Saved::open(&state_folder),
             state_folder,
             launches: Launches::default(),
+            followed: Followed::default(),
             peers: Mutex::default(),
             next_peer: AtomicU64::new(0),
             connections: watch::Sender::new(0),

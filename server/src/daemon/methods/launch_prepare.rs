@@ -25,7 +25,7 @@ use crate::daemon::client::Client;
 use crate::daemon::configs::{Wanted, choice_of};
 use crate::daemon::failure::Failure;
 use crate::daemon::request::Context;
-use crate::daemon::uri;
+use crate::daemon::{uri, views};
 use crate::session::client::SessionClient;
 use crate::session::spawn;
 
@@ -94,6 +94,7 @@ pub async fn prepare(client: &Arc<Client>, params: PrepareParams) -> Outcome<Pre
         }
     };
     remember(client, &params, &prepared).await;
+    views::look(&client.daemon);
     if params.owned_by == Some(Owner::Connection) {
         client.own(session);
     }

@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use mirrord_editor_protocol::notify::{Level, NotifyParams};
-use mirrord_editor_protocol::session::{
-    Changed, GetParams, SessionEvent, SubscribeParams, SubscribeResult,
-};
+use mirrord_editor_protocol::session::{GetParams, SessionEvent, SubscribeParams, SubscribeResult};
 use mirrord_editor_protocol::{Empty, methods};
 use mirrord_protocol::event::{Event, EventKind};
 
 use super::Outcome;
 use crate::daemon::client::Client;
 use crate::daemon::sessions;
-use crate::session::client::{Events, Pushed, SessionClient};
+use crate::session::client::{Events, Pushed};
 
 /// Begins to tell events.
 pub async fn subscribe(client: &Arc<Client>, params: SubscribeParams) -> Outcome<SubscribeResult> {
@@ -22,12 +20,7 @@ pub async fn subscribe(client: &Arc<Client>, params: SubscribeParams) -> Outcome
         .since_seq
         .map_or(found.status.next_seq, |seq| seq + 1);
     let events = found.client.subscribe(from, false).await?;
-    let task = tokio::spawn(tell(
-        Arc::clone(client),
-        params.session_id.clone(),
-        found.client.clone(),
-        events,
-    ));
+    let task = tokio::spawn(tell(Arc::clone(client), params.session_id.clone(), events));
     client.keep(task_name(&params.session_id), task.abort_handle());
     Ok(SubscribeResult {
         session: sessions::wire(found.status),
@@ -44,7 +37,7 @@ fn task_name(session_id: &str) -> String {
     format!("session {session_id}")
 }
 
-async fn tell(client: Arc<Client>, session_id: String, session: SessionClient, mut events: Events) {
+async fn tell(client: Arc<Client>, session_id: String, mut events: Events) {
     let peer = client.peer();
     let mut last_seq = events.next_seq;
     loop {
@@ -65,18 +58,10 @@ async fn tell(client: Arc<Client>, session_id: String, session: SessionClient, m
         if let EventKind::Notice { level, text } = &event.kind {
             notify(&client, level, text);
         }
-        let changes_state = matches!(event.kind, EventKind::Session { .. });
         peer.tell::<methods::SessionEvent>(&SessionEvent {
             session_id: session_id.clone(),
             event,
         });
-        if changes_state
-            && peer.shows_sessions
-            && let Ok(status) = session.status().await
-        {
-            let session = sessions::wire(status);
-            peer.tell::<methods::SessionChanged>(&Changed { session });
-        }
     }
 }
 
