@@ -330,6 +330,12 @@ pub struct Process {
     pub pid: i32,
     /// Its executable, when known.
     pub exe: Option<String>,
+    /// An editor announced it as its debuggee.
+    #[serde(default)]
+    pub bound: bool,
+    /// A debugger holds it.
+    #[serde(default)]
+    pub paused: bool,
 }
 
 /// A port that a program of the session listens on.

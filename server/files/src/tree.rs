@@ -198,6 +198,14 @@ impl Tree {
         if !node.undisturbed_since(began) {
             return Duration::ZERO;
         }
+        // The kernel keeps a listing for as long as the directory's time is the same, so it must
+        // never get one from before a time that it has been told.
+        let before = node.attr.as_ref().map(|known| known.value.modified);
+        if before.is_some_and(|before| before != attr.modified)
+            && let Some(listing) = &mut node.directory.listing
+        {
+            listing.until = Instant::now();
+        }
         node.attr = Some(Known::fresh(*attr));
         BELIEVED
     }
@@ -363,5 +371,34 @@ impl Directory {
         }
         numbered.sort_by_key(|name| name.number);
         numbered
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirrord_protocol::files::Time;
+
+    fn attr_of(nanoseconds: u32) -> Attr {
+        Attr {
+            modified: Time {
+                seconds: 1,
+                nanoseconds,
+            },
+            ..Attr::default()
+        }
+    }
+
+    #[test]
+    fn a_listing_from_before_a_directorys_new_time_is_not_used_any_more() {
+        let mut tree = Tree::new();
+        let began = tree.began();
+        tree.absorb_attr(ROOT, &attr_of(1), began);
+        tree.absorb_listing(ROOT, &[], began);
+        tree.absorb_attr(ROOT, &attr_of(1), began);
+        let listing = |tree: &Tree| tree.node(ROOT).unwrap().directory.listing(0);
+        assert!(listing(&tree).is_some());
+        tree.absorb_attr(ROOT, &attr_of(2), began);
+        assert!(listing(&tree).is_none());
     }
 }

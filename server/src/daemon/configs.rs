@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use mirrord_config::{
     Choice, Config, ConfigErrors, Flags, Format, LoadedConfig, Problem, Severity, Source,
-    Surroundings, git_branch,
+    Surroundings, edit, edit::EditError, git_branch,
 };
 use mirrord_editor_protocol::ErrorKind;
 use mirrord_editor_protocol::config::{self as wire, ConfigChoice, ConfigSource};
-use mirrord_editor_protocol::text::{Position, Range, TextEdit};
+use mirrord_editor_protocol::text::{
+    DocumentChange, Position, Range, TextDocumentEdit, TextEdit, VersionedDocument, WorkspaceEdit,
+};
 use mirrord_language::{Document, Encoding};
+use serde_json::Value;
 
 use super::failure::Failure;
 use super::uri;
@@ -131,6 +134,30 @@ impl Text {
         let uri = uri::from_path(&self.path).parse().ok()?;
         let (path, text) = (self.path.clone(), self.text.clone());
         Some(Document::new(uri, path, format, Encoding::Utf16, text))
+    }
+
+    /// The edit that gives one key a value, or takes it out when that is null.
+    pub fn setting(&self, key: &[String], value: &Value) -> Result<WorkspaceEdit, EditError> {
+        let format = Format::of(&self.path).unwrap_or(Format::Json);
+        let key: Vec<&str> = key.iter().map(String::as_str).collect();
+        let changes = match value {
+            Value::Null => edit::remove(&self.text, format, &key),
+            value => edit::set(&self.text, format, &key, value.clone()),
+        }?;
+        let document = self.document().ok_or(EditError::Style)?;
+        let edits = changes.into_iter().map(|change| TextEdit {
+            range: range_of(document.range(&change.span)),
+            new_text: change.new_text,
+        });
+        Ok(WorkspaceEdit {
+            document_changes: vec![DocumentChange::Edit(TextDocumentEdit {
+                text_document: VersionedDocument {
+                    uri: uri::from_path(&self.path),
+                    version: None,
+                },
+                edits: edits.collect(),
+            })],
+        })
     }
 
     /// Where bytes of it are, for an editor.

@@ -83,7 +83,6 @@ pub fn wire(status: SessionStatus) -> Session {
         source: ConfigSource::Explicit,
         why: None,
     });
-    let paused = status.paused;
     Session {
         session_id: status.id,
         name: status.name,
@@ -100,8 +99,8 @@ pub fn wire(status: SessionStatus) -> Session {
             .map(|process| Process {
                 pid: process.pid,
                 exe: process.exe,
-                bound: false,
-                paused,
+                bound: process.bound,
+                paused: process.paused,
             })
             .collect(),
         ports: status

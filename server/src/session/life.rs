@@ -105,7 +105,12 @@ impl Life {
         for pid in &self.bound {
             all.entry(*pid).or_default();
         }
-        let list = all.into_iter().map(|(pid, exe)| Process { pid, exe });
+        let list = all.into_iter().map(|(pid, exe)| Process {
+            pid,
+            exe,
+            bound: self.bound.contains(&pid),
+            paused: self.paused.contains(&pid),
+        });
         list.collect()
     }
 

@@ -167,7 +167,7 @@ impl Processes {
         let ended: Vec<i32> = self
             .all()
             .iter()
-            .filter(|process| !process.lives())
+            .filter(|process| !process.lives() || process.ends_now())
             .map(|process| process.tgid)
             .collect();
         for tgid in &ended {
@@ -278,12 +278,33 @@ impl Process {
 
     /// A pidfd becomes readable when the process ends.
     pub fn lives(&self) -> bool {
-        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        let now = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
+        self.lives_after(Duration::ZERO)
+    }
+
+    /// An exiting process gives its filter up, which closes the listener, before its pidfd says
+    /// that it ended (do_exit in kernel/exit.c): one that is on this way is waited for.
+    fn ends_now(&self) -> bool {
+        const PF_EXITING: u64 = 4;
+        const MOMENT: Duration = Duration::from_secs(1);
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{}/stat", self.tgid)) else {
+            return true;
         };
-        poll(&mut fds, Some(&now)) == Ok(0)
+        // The flags are the seventh word behind the name in parentheses (proc_pid_stat(5)).
+        let words = stat.rsplit(')').next().unwrap_or_default();
+        let flags = words.split_whitespace().nth(6);
+        let exits = flags
+            .and_then(|flags| flags.parse::<u64>().ok())
+            .is_some_and(|flags| flags & PF_EXITING != 0);
+        exits && !self.lives_after(MOMENT)
+    }
+
+    fn lives_after(&self, patience: Duration) -> bool {
+        let mut fds = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        let patience = Timespec {
+            tv_sec: patience.as_secs() as i64,
+            tv_nsec: patience.subsec_nanos().into(),
+        };
+        poll(&mut fds, Some(&patience)) == Ok(0)
     }
 }
 

@@ -1,12 +1,15 @@
 //! `mirrord/session/rule`: one rule of a running session.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use mirrord_editor_protocol::session::{RuleAction, RuleParams, RuleResult, RuleSubject};
-use mirrord_protocol::session_control::{PathPlace, PortMode, RuleChange};
+use mirrord_editor_protocol::text::WorkspaceEdit;
+use mirrord_protocol::session_control::{ConfigEdit, PathPlace, PortMode, RuleChange};
 
 use super::Outcome;
 use crate::daemon::client::Client;
+use crate::daemon::configs::Text;
 use crate::daemon::failure::Failure;
 use crate::daemon::sessions;
 
@@ -15,12 +18,32 @@ pub async fn rule(_: &Arc<Client>, params: RuleParams) -> Outcome<RuleResult> {
     let change = change(&params)?;
     let found = sessions::find(&params.session_id).await?;
     let (edit, _) = found.client.rule(change).await?;
+    let kept = found.status.config_file.as_deref();
+    let kept = kept.and_then(|file| kept_by(file, &edit));
     Ok(RuleResult {
         rule: format!("{} {}", edit.path.join("."), params.value),
         key: edit.path,
         value: edit.value,
-        edit: None,
+        edit: kept,
     })
+}
+
+/// The edit of the session's file that keeps the rule. The rule is in force already, so a file that
+/// cannot be changed by a program only means that there is no edit; key and value are told.
+fn kept_by(file: &Path, edit: &ConfigEdit) -> Option<WorkspaceEdit> {
+    let cannot = |error: &dyn std::fmt::Display| {
+        tracing::warn!("no edit of {} keeps the rule: {error}", file.display());
+    };
+    let text = std::fs::read_to_string(file)
+        .inspect_err(|error| cannot(error))
+        .ok()?;
+    let text = Text {
+        path: file.to_owned(),
+        text,
+    };
+    text.setting(&edit.path, &edit.value)
+        .inspect_err(|error| cannot(error))
+        .ok()
 }
 
 fn change(params: &RuleParams) -> Result<RuleChange, Failure> {

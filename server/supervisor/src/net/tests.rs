@@ -599,7 +599,17 @@ fn a_listener_is_moved_aside_when_another_program_listens_first() {
     let reusable = |socket: &OwnedFd| sockopt::set_socket_reuseaddr(socket, true).unwrap();
     let listen = |socket: &OwnedFd| {
         let args = [socket.as_raw_fd() as u64, 8, 0, 0, 0, 0];
-        done(bed.plan(libc::SYS_listen, args))
+        let plan = bed.plan(libc::SYS_listen, args);
+        if let Plan::Done(refused) = plan {
+            return refused;
+        }
+        let listening = std::thread::spawn(move || work(plan));
+        let FromSupervisor::Listen { ticket, .. } = bed.asked() else {
+            panic!("the session is asked");
+        };
+        let result = Ok("off".to_owned());
+        bed.answer(&ToSupervisor::Listening { ticket, result });
+        listening.join().unwrap()
     };
     let (stranger, program) = (socket(false), socket(true));
     reusable(&stranger);
