@@ -124,3 +124,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_space_that_is_none_in_the_language_is_plain_text() {
+    for format in [Format::Json, Format::Yaml, Format::Toml] {
+        let document = open(format, Encoding::Utf8, "a=\u{85}");
+        ask(&document, document.position(2));
+    }
+}

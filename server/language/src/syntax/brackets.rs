@@ -52,10 +52,11 @@ impl<'t> Brackets<'t> {
             }
             None | Some(',' | ']' | '}' | '\n' | '\r') => NodeKind::Missing,
             Some(separator) if separator == self.separator() => NodeKind::Missing,
-            Some(_) => {
+            Some(first) => {
                 let end = plain_end(self.text, self.at, self.dialect);
-                // Brackets that are too deep are one character of plain text each.
-                let end = if end == start { start + 1 } else { end };
+                // Brackets that are too deep are one character of plain text each, and so is a space
+                // that is none in the language (U+0085).
+                let end = end.max(start + first.len_utf8());
                 self.at = end;
                 NodeKind::Scalar(Scalar {
                     text: self.text[start..end].to_owned(),
