@@ -125,8 +125,10 @@ fn supervise() -> Result<()> {
     start_log(&options.log);
     let mut fds = (FIRST_FD..).map(inherited);
     let mut next = || fds.next().context("no descriptor").flatten();
+    let session = next()?;
+    let session_end = session.try_clone().context("could not copy a descriptor")?;
     let config = mirrord_supervisor::SupervisorConfig {
-        session: next()?,
+        session,
         hand_over: next()?,
         rules: next()?,
         peers: next()?,
@@ -143,8 +145,18 @@ fn supervise() -> Result<()> {
         handlers: mirrord_supervisor::handlers,
     };
     let result = mirrord_supervisor::run(config);
-    remove_after_killed_session(&options.folder);
+    if is_closed(&session_end)? {
+        remove_after_killed_session(&options.folder);
+    }
     Ok(result?)
+}
+
+/// Whether the session let go of its end of the socket. One that lives waits for our exit and holds it.
+fn is_closed(session: &OwnedFd) -> std::io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(session, PollFlags::empty())];
+    poll(&mut fds, Some(&Timespec::default()))?;
+    Ok(fds[0].revents().contains(PollFlags::HUP))
 }
 
 /// A session that was killed cannot remove its folder. One that lives does it itself, and may still
