@@ -8,8 +8,8 @@ use mirrord_sandbox::Place;
 
 use super::figures::{Figure, median};
 use super::stage::{
-    Distance, HTTP_PORT, POD_FROM_SERVICE, SERVICE, STOLEN_PORT, STREAM_PORT, Stage, UDP_PORT,
-    listening, result, stop,
+    CARGOS_LIBRARIES, Distance, HTTP_PORT, POD_FROM_SERVICE, SERVICE, STOLEN_PORT, STREAM_PORT,
+    Stage, UDP_PORT, listening, result, stop,
 };
 
 /// Rounds of each figure.
@@ -186,6 +186,7 @@ fn session_from_zero(stage: &Stage) -> Result<Sides> {
     let mut command = Command::new(stage.product().join("mirrord-server"));
     command
         .env("XDG_RUNTIME_DIR", stage.file(""))
+        .env_remove(CARGOS_LIBRARIES)
         .args([
             "exec",
             "--target",

@@ -265,6 +265,10 @@ impl Drop for Stage {
     }
 }
 
+/// Where cargo has its own children look for libraries first. From another folder the dynamic loader's
+/// questions about these folders go to the pod, each a round trip.
+pub const CARGOS_LIBRARIES: &str = "LD_LIBRARY_PATH";
+
 /// An agent for one run.
 pub struct Exec {
     /// The agent's process (the one that entered for it).
@@ -281,6 +285,7 @@ impl Exec {
             .command(Place::Client, stage.product.join("mirrord-server"));
         command
             .env("XDG_RUNTIME_DIR", stage.folder.path())
+            .env_remove(CARGOS_LIBRARIES)
             .current_dir(stage.folder.path())
             .args(["exec", "--target", "sandbox/bench", "--agent", &self.option])
             .args(options);
