@@ -43,6 +43,37 @@ pub struct WorkspaceEdit {
     pub document_changes: Vec<DocumentChange>,
 }
 
+impl WorkspaceEdit {
+    /// Changes of one text that is there; `version`: of the open text that they were made for.
+    pub fn of_text(uri: String, version: Option<i32>, edits: Vec<TextEdit>) -> Self {
+        WorkspaceEdit {
+            document_changes: vec![change(uri, version, edits)],
+        }
+    }
+
+    /// A new file with this text.
+    pub fn of_new_file(uri: String, new_text: String) -> Self {
+        let create = DocumentChange::Create(CreateFile {
+            kind: CreateKind::Create,
+            uri: uri.clone(),
+            options: None,
+        });
+        let range = Range::default();
+        let text = change(uri, None, vec![TextEdit { range, new_text }]);
+        WorkspaceEdit {
+            document_changes: vec![create, text],
+        }
+    }
+}
+
+fn change(uri: String, version: Option<i32>, edits: Vec<TextEdit>) -> DocumentChange {
+    let text_document = VersionedDocument { uri, version };
+    DocumentChange::Edit(TextDocumentEdit {
+        text_document,
+        edits,
+    })
+}
+
 /// One step of a [`WorkspaceEdit`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]

@@ -10,9 +10,7 @@ use mirrord_config::{
 };
 use mirrord_editor_protocol::ErrorKind;
 use mirrord_editor_protocol::config::{self as wire, ConfigChoice, ConfigSource};
-use mirrord_editor_protocol::text::{
-    DocumentChange, Position, Range, TextDocumentEdit, TextEdit, VersionedDocument, WorkspaceEdit,
-};
+use mirrord_editor_protocol::text::{Position, Range, TextEdit, WorkspaceEdit};
 use mirrord_language::{Document, Encoding};
 use serde_json::Value;
 
@@ -149,15 +147,8 @@ impl Text {
             range: range_of(document.range(&change.span)),
             new_text: change.new_text,
         });
-        Ok(WorkspaceEdit {
-            document_changes: vec![DocumentChange::Edit(TextDocumentEdit {
-                text_document: VersionedDocument {
-                    uri: uri::from_path(&self.path),
-                    version: None,
-                },
-                edits: edits.collect(),
-            })],
-        })
+        let uri = uri::from_path(&self.path);
+        Ok(WorkspaceEdit::of_text(uri, None, edits.collect()))
     }
 
     /// Where bytes of it are, for an editor.

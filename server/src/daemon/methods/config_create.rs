@@ -3,10 +3,7 @@
 use mirrord_config::{Format, edit};
 use mirrord_editor_protocol::ErrorKind;
 use mirrord_editor_protocol::config::{CreateParams, CreateResult, Format as WireFormat};
-use mirrord_editor_protocol::text::{
-    CreateFile, CreateKind, DocumentChange, Range, TextDocumentEdit, TextEdit, VersionedDocument,
-    WorkspaceEdit,
-};
+use mirrord_editor_protocol::text::WorkspaceEdit;
 
 use super::Outcome;
 use crate::daemon::client::Client;
@@ -35,26 +32,8 @@ pub async fn create(_: &Client, params: CreateParams) -> Outcome<CreateResult> {
         return Err(Failure::new(ErrorKind::Conflict, message)
             .help("open it, or give the new one another `name`"));
     }
-    let text = TextEdit {
-        range: Range::default(),
-        new_text: edit::template(format, params.target.as_deref()),
-    };
-    let edit = WorkspaceEdit {
-        document_changes: vec![
-            DocumentChange::Create(CreateFile {
-                kind: CreateKind::Create,
-                uri: uri.clone(),
-                options: None,
-            }),
-            DocumentChange::Edit(TextDocumentEdit {
-                text_document: VersionedDocument {
-                    uri: uri.clone(),
-                    version: None,
-                },
-                edits: vec![text],
-            }),
-        ],
-    };
+    let text = edit::template(format, params.target.as_deref());
+    let edit = WorkspaceEdit::of_new_file(uri.clone(), text);
     Ok(CreateResult { uri, edit })
 }
 
