@@ -62,6 +62,9 @@ pub enum EventKind {
         call: String,
         /// Path after normalising.
         path: String,
+        /// The call changes the file or its folder, or opens it for writing.
+        #[serde(default)]
+        writes: bool,
         /// Where it went.
         place: Place,
         /// The rule: `fs.local ^/usr(/|$)`, `fs.mode read`, …

@@ -77,6 +77,9 @@ pub enum SessionRequest {
         /// How many of each.
         lines: u32,
     },
+    /// The least configuration that does what the session's programs needed so far. Answered by
+    /// [`SessionAnswer::Least`].
+    Least,
     /// Answered by [`SessionAnswer::Agent`].
     AgentStatus,
     /// Call a port of the target from inside it and say who answered. Answered by
@@ -199,6 +202,8 @@ pub enum SessionAnswer {
         /// The agent's.
         agent: Vec<String>,
     },
+    /// The least configuration.
+    Least(Least),
     /// The agent.
     Agent(AgentStatus),
     /// Who answered.
@@ -396,6 +401,32 @@ pub struct ConfigEdit {
     pub path: Vec<String>,
     /// The whole new value.
     pub value: serde_json::Value,
+}
+
+/// The least configuration that does what a session's programs needed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Least {
+    /// The keys that have a part in it, in the order of a file.
+    pub keys: Vec<LeastKey>,
+    /// What cannot be said by keys, in words.
+    pub notes: Vec<String>,
+}
+
+/// A key of [`Least`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeastKey {
+    /// The keys, from the outermost.
+    pub path: Vec<String>,
+    /// Its value; null: the key must not be there.
+    pub value: serde_json::Value,
+    /// What asks for it, in a sentence.
+    pub why: String,
+    /// The same for each value of a list.
+    pub items: Vec<String>,
+    /// It is as the session's configuration file has it.
+    pub in_file: bool,
 }
 
 /// What a session's process is started with, on its standard input.

@@ -6,6 +6,7 @@
 
 mod file;
 mod redact;
+pub mod touched;
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 
 use file::EventFile;
 pub use redact::redacted;
+use touched::Touched;
 
 /// Events that are kept for who subscribes later.
 const KEPT: usize = 2_000;
@@ -47,6 +49,7 @@ struct Inner {
     kept: VecDeque<Event>,
     file: Option<EventFile>,
     readers: Vec<Reader>,
+    touched: Touched,
     /// What is wanted when nobody listens.
     at_least: Wanted,
 }
@@ -84,6 +87,7 @@ impl EventLog {
             kept: VecDeque::new(),
             file,
             readers: Vec::new(),
+            touched: Touched::default(),
             at_least,
         };
         EventLog {
@@ -106,6 +110,7 @@ impl EventLog {
     pub fn add(&self, mut kind: EventKind) {
         redact::event(&mut kind);
         let mut inner = self.lock();
+        inner.touched.note(&kind);
         let event = Event {
             seq: inner.next_seq,
             ts: now(),
@@ -159,10 +164,11 @@ impl EventLog {
         self.set_wanted(&inner);
     }
 
-    /// Everything that is kept, for the least configuration that the session needed.
-    #[cfg(test)]
-    fn kept_events(&self) -> Vec<Event> {
-        self.lock().kept.iter().cloned().collect()
+    /// What was touched since the session's beginning; `None` where decisions were not always
+    /// wanted, so that nobody knows all of it.
+    pub fn touched(&self) -> Option<Touched> {
+        let inner = self.lock();
+        (inner.at_least >= Wanted::Remote).then(|| inner.touched.clone())
     }
 
     /// Writes what waits and closes the file. An error of the disk comes out here, once.
@@ -276,7 +282,7 @@ mod tests {
         assert!(
             matches!(&last.past[..], [FromSession::Event(event)] if event.seq + 1 == all.next_seq)
         );
-        assert_eq!(log.kept_events().len(), KEPT);
+        assert_eq!(log.lock().kept.len(), KEPT);
     }
 
     #[test]

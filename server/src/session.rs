@@ -15,6 +15,7 @@ mod control;
 mod fatal;
 mod frames;
 pub mod host;
+mod least;
 mod life;
 pub mod list;
 mod listeners;

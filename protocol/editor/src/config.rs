@@ -320,8 +320,13 @@ pub struct FromSessionResult {
     pub text: String,
     /// Puts it there.
     pub edit: WorkspaceEdit,
-    /// Why each key is in it.
+    /// Why each key is in it, and each value of a list (`feature.fs.read_only.0`). In YAML and TOML
+    /// the text has them as comments too.
     pub reasons: Vec<KeyReason>,
+    /// What keys cannot say: events that are missing, values that were left out since they may be
+    /// secrets.
+    #[serde(default)]
+    pub notes: Vec<String>,
 }
 
 /// Why a key is in a proposed configuration.

@@ -3,6 +3,7 @@
 //! wanted.
 
 mod brackets;
+mod comment;
 mod create;
 mod plan;
 mod toml;
@@ -23,6 +24,7 @@ use crate::group::Shorthand;
 use crate::parse::{Format, parse};
 use crate::problem::TextEdit;
 
+pub use comment::commented;
 pub use create::template;
 
 /// What is to become of a key.
@@ -210,7 +212,7 @@ fn expanded(path: &str, shorthand: &Json) -> Option<Json> {
 }
 
 /// The part that differs, as one edit.
-fn difference(old: &str, new: &str) -> Vec<TextEdit> {
+pub fn difference(old: &str, new: &str) -> Vec<TextEdit> {
     if old == new {
         return Vec::new();
     }

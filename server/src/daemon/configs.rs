@@ -151,6 +151,18 @@ impl Text {
         Ok(WorkspaceEdit::of_text(uri, None, edits.collect()))
     }
 
+    /// The edit that makes it this other text; `version`: of the open text that it is.
+    pub fn changed(&self, new: &str, version: Option<i32>) -> Option<WorkspaceEdit> {
+        let document = self.document()?;
+        let edits = edit::difference(&self.text, new).into_iter();
+        let edits = edits.map(|change| TextEdit {
+            range: range_of(document.range(&change.span)),
+            new_text: change.new_text,
+        });
+        let uri = uri::from_path(&self.path);
+        Some(WorkspaceEdit::of_text(uri, version, edits.collect()))
+    }
+
     /// Where bytes of it are, for an editor.
     pub fn range(&self, span: &std::ops::Range<usize>) -> Option<Range> {
         Some(range_of(self.document()?.range(span)))
@@ -202,6 +214,19 @@ fn range_of(range: tower_lsp::ls_types::Range) -> Range {
         start: position(range.start),
         end: position(range.end),
     }
+}
+
+/// The language and the ending of a new file; JSON when nothing is said.
+pub fn format_for(wanted: Option<&wire::Format>) -> Result<(Format, &'static str), Failure> {
+    Ok(match wanted {
+        None | Some(wire::Format::Json) => (Format::Json, "json"),
+        Some(wire::Format::Yaml) => (Format::Yaml, "yaml"),
+        Some(wire::Format::Toml) => (Format::Toml, "toml"),
+        Some(other) => {
+            let message = format!("{:?} is none of json, yaml and toml", other.as_str());
+            return Err(Failure::invalid(message));
+        }
+    })
 }
 
 /// A language's name on the wire.

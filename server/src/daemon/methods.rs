@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod config_active;
 pub mod config_create;
+pub mod config_from_session;
 pub mod config_list;
 pub mod config_resolve;
 pub mod config_verify;

@@ -59,6 +59,7 @@ served! {
     ConfigCreate => methods::config_create::create,
     ConfigResolve => methods::config_resolve::resolve,
     ConfigVerify => methods::config_verify::verify,
+    ConfigFromSession => methods::config_from_session::from_session,
     Explain => methods::explain::explain,
     ConfigSetActive => methods::config_active::set,
     KubeContexts => methods::kube::contexts,

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use mirrord_protocol::event::Event;
 use mirrord_protocol::session_control::{
-    AgentStatus, ConfigEdit, FromSession, Proof, RuleChange, SessionAnswer, SessionError,
+    AgentStatus, ConfigEdit, FromSession, Least, Proof, RuleChange, SessionAnswer, SessionError,
     SessionRequest, SessionStatus, ToSession,
 };
 
@@ -106,6 +106,14 @@ impl SessionClient {
     pub async fn logs(&self, lines: u32) -> Result<(Vec<String>, Vec<String>), SessionError> {
         match self.ask(SessionRequest::Logs { lines }).await? {
             SessionAnswer::Logs { session, agent } => Ok((session, agent)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// The least configuration that does what its programs needed so far.
+    pub async fn least(&self) -> Result<Least, SessionError> {
+        match self.ask(SessionRequest::Least).await? {
+            SessionAnswer::Least(least) => Ok(least),
             other => Err(unexpected(&other)),
         }
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::control::{Answered, Order};
 use super::parts::Parts;
-use super::{End, refusal};
+use super::{End, least, refusal};
 use crate::events::{self, Wanted};
 
 impl Parts {
@@ -52,6 +52,11 @@ impl Parts {
                     self.agent.clone(),
                     answer_tx,
                 ));
+                return Ok(None);
+            }
+            SessionRequest::Least => {
+                let basis = self.least_basis();
+                tokio::task::spawn_blocking(move || reply(answer_tx, least::answer(basis)));
                 return Ok(None);
             }
             SessionRequest::ProveIncoming { port } => {

@@ -17,6 +17,7 @@ use super::agent_link::{AgentLink, AgentNews};
 use super::board::Board;
 use super::channel::SupervisorChannel;
 use super::control::{Answered, Order};
+use super::least::Kept;
 use super::life::Life;
 use super::listeners::Listeners;
 use super::program::Program;
@@ -65,6 +66,8 @@ pub struct Parts {
     pub outgoing: OutgoingRelays,
     pub listeners: Listeners,
     pub rules: RuleBook,
+    /// What the configuration says beside the rules.
+    pub kept: Kept,
     /// The pod's files can be written to at all.
     pub may_write: bool,
     pub answer_tx: mpsc::UnboundedSender<ToSupervisor>,

@@ -52,6 +52,11 @@ impl RuleBook {
         })
     }
 
+    /// The rules as they are now.
+    pub fn source(&self) -> &RuleSource {
+        &self.source
+    }
+
     /// Other rules, behind those that are there; the order for the supervisor, and its answer.
     fn put(
         &mut self,

@@ -25,6 +25,7 @@ use super::agent::Agent;
 use super::agent_link::AgentLink;
 use super::board::Board;
 use super::channel::SupervisorChannel;
+use super::least::Kept;
 use super::life::Life;
 use super::listeners::Listeners;
 use super::parts::Parts;
@@ -190,6 +191,7 @@ pub async fn start_in(
         outgoing,
         listeners,
         rules: rule_book,
+        kept: Kept::of(&config),
         may_write: config.config.may_write(),
         answer_tx,
         answer_rx,

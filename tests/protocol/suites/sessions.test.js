@@ -339,14 +339,82 @@ inSandbox("who gets the pod's traffic is proven, once the user agreed", async ({
     const debuggee = new Debuggee(home, prepared, [python, app]);
     await client.request("mirrord/launch/bind", { sessionId, pid: debuggee.pid });
     await debuggee.printed("listening");
-    // Not served yet: nothing derives a configuration from events. Said in words, not by a stub.
-    const least = await client.failing("mirrord/config/fromSession", { sessionId });
-    assert.equal(least.code, -32601, least.message);
     const proof = await client.request("mirrord/session/proveIncoming", { sessionId, confirmed: true });
     assert.ok(proof.requests.some(({ answeredBy }) => answeredBy === "local"), JSON.stringify(proof));
     const refused = await client.failing("mirrord/session/proveIncoming", { sessionId, confirmed: false });
     assert.equal(refused.data.kind, "forbidden");
     await client.request("mirrord/session/stop", { sessionId });
     await debuggee.ended;
+    await leave(client);
+});
+
+/** The file that an edit makes. */
+function made(edit) {
+    const [create, change] = edit.documentChanges;
+    assert.equal(create.kind, "create");
+    assert.equal(create.uri, change.textDocument.uri);
+    return { uri: create.uri, text: change.edits[0].newText };
+}
+
+inSandbox("the least configuration of a session runs the same program again, and nothing more", async ({ home, target, client }) => {
+    home.write(".mirrord/mirrord.json", {
+        feature: { network: { incoming: "steal" }, env: { override: { DB_PASSWORD: "hunter2", COLOUR: "green" } } },
+    });
+    const prepared = await prepare(client, home, target);
+    const { sessionId } = prepared;
+    const debuggee = new Debuggee(home, prepared, [python, app]);
+    await client.request("mirrord/launch/bind", { sessionId, pid: debuggee.pid });
+    await debuggee.printed("listening");
+    assert.match(askPod(home), /^local /);
+
+    const least = await until("the connection's event", async () => {
+        const found = await client.request("mirrord/config/fromSession", { sessionId, format: "yaml" });
+        return found.reasons.some(({ why }) => why.includes("1 connection")) && found;
+    });
+    const { uri, text } = made(least.edit);
+    assert.equal(text, least.text);
+    assert.match(uri, /\/workspace\/\.mirrord\/[a-z0-9-]+\.mirrord\.yaml$/);
+    assert.doesNotMatch(JSON.stringify(least), /hunter2/);
+    assert.ok(least.notes.some((note) => note.includes("secret")), JSON.stringify(least.notes));
+    for (const line of ["target: sandbox/shop", "mode: localwithoverrides", "mode: steal", "COLOUR: green", "tcp: false"]) {
+        assert.ok(text.includes(line), `${line} is in\n${text}`);
+    }
+    // Every key stands behind its reason.
+    const lines = text.trimEnd().split("\n");
+    lines.forEach((line, index) => {
+        if (/^ *(target|mode|read_only|tcp|udp|ports|override):/.test(line)) assert.match(lines[index - 1], /^ *# \S/, text);
+    });
+    const reason = least.reasons.find(({ why }) => why.startsWith("/data/hello.txt"));
+    assert.match(reason.path, /^feature\.fs\.read_only\.\d+$/);
+    await client.request("mirrord/session/stop", { sessionId });
+    await debuggee.ended;
+
+    // Taken over, it serves the same program, and leaves alone what that did not touch.
+    home.write(".mirrord/least.mirrord.yaml", text);
+    const active = `${home.workspaceUri}/.mirrord/least.mirrord.yaml`;
+    const verified = await client.request("mirrord/config/verify", { uri: active });
+    assert.ok(verified.ok, JSON.stringify(verified));
+    await client.request("mirrord/config/setActive", { workspace: home.workspaceUri, uri: active });
+    client.ignore("mirrord/config/activeChanged");
+    const again = await client.request("mirrord/launch/prepare", launch(home, [python, app]));
+    assert.equal(again.target, target, "the target is the file's now");
+    const second = new Debuggee(home, again, [python, app]);
+    await client.request("mirrord/launch/bind", { sessionId: again.sessionId, pid: second.pid });
+    await second.printed("listening");
+    assert.match(second.stdout, /^file hello from a file in the pod$/m);
+    assert.match(askPod(home), /^local /);
+    const other = new Debuggee(home, again, ["/bin/cat", "/data/other.txt"]);
+    assert.notEqual(await other.ended, 0, "what was not touched is this machine's");
+
+    // Its own file, again: nothing is left to change but what was seen since.
+    const same = await client.request("mirrord/config/fromSession", { sessionId: again.sessionId, uri: active });
+    const [change] = same.edit.documentChanges;
+    assert.equal(change.textDocument.uri, active);
+    assert.ok(same.text.includes("COLOUR: green") && same.text.includes("mode: steal"), same.text);
+    await client.request("mirrord/session/stop", { sessionId: again.sessionId });
+    await second.ended;
+
+    const gone = await client.failing("mirrord/config/fromSession", { sessionId: again.sessionId });
+    assert.equal(gone.data.kind, "notFound");
     await leave(client);
 });

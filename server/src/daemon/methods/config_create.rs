@@ -1,12 +1,13 @@
 //! `mirrord/config/create`: a new file from a template, which the client makes.
 
-use mirrord_config::{Format, edit};
+use mirrord_config::edit;
 use mirrord_editor_protocol::ErrorKind;
-use mirrord_editor_protocol::config::{CreateParams, CreateResult, Format as WireFormat};
+use mirrord_editor_protocol::config::{CreateParams, CreateResult};
 use mirrord_editor_protocol::text::WorkspaceEdit;
 
 use super::Outcome;
 use crate::daemon::client::Client;
+use crate::daemon::configs::format_for;
 use crate::daemon::failure::Failure;
 use crate::daemon::uri;
 
@@ -16,15 +17,7 @@ pub async fn create(_: &Client, params: CreateParams) -> Outcome<CreateResult> {
         let message = format!("{} is not a folder of this machine", params.workspace);
         return Err(Failure::invalid(message));
     };
-    let (format, ending) = match params.format {
-        None | Some(WireFormat::Json) => (Format::Json, "json"),
-        Some(WireFormat::Yaml) => (Format::Yaml, "yaml"),
-        Some(WireFormat::Toml) => (Format::Toml, "toml"),
-        Some(other) => {
-            let message = format!("{:?} is none of json, yaml and toml", other.as_str());
-            return Err(Failure::invalid(message));
-        }
-    };
+    let (format, ending) = format_for(params.format.as_ref())?;
     let path = folder.join(".mirrord").join(file_name(&params, ending)?);
     let uri = uri::from_path(&path);
     if path.exists() {

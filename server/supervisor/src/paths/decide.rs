@@ -310,6 +310,7 @@ impl Shared {
             pid: tracee.tid(),
             call: request.name.to_owned(),
             path: String::from_utf8_lossy(path).into_owned(),
+            writes: request.kind.access() == Access::Write,
             place,
             rule,
         });
