@@ -1,9 +1,14 @@
 //! The command line that people type.
 
+pub mod elsewhere;
+pub mod launch;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use launch::{Incoming, Overrides, Place};
 
 /// Run and debug a local process as if it were inside a Kubernetes pod.
 #[derive(Debug, Parser)]
@@ -27,7 +32,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a program inside a target: its files, environment, network and traffic.
-    Exec(Exec),
+    Exec(Box<Exec>),
+    /// Lead ports of this machine to what the pod reaches, and ports of the pod to this machine.
+    #[command(name = "port-forward")]
+    PortForward(PortForward),
+    /// Print what clients of the pod's ports send, while the pod answers them.
+    Dump(Dump),
     /// List what a program can be run in.
     #[command(visible_alias = "ls")]
     Targets {
@@ -156,19 +166,12 @@ pub enum DaemonCommand {
 /// `exec`.
 #[derive(Debug, Args)]
 pub struct Exec {
-    /// Configuration file (JSON, YAML or TOML); without it, `.mirrord/*mirrord.{json,toml,yml,yaml}`
-    /// of this folder, if there is one.
-    #[arg(long, short = 'f', value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Target: `sandbox/NAME` or `process/PID`. Beats the configuration.
-    #[arg(long, short, value_name = "TARGET")]
-    pub target: Option<String>,
-    /// Answer the pod's clients from the local program.
-    #[arg(long, conflicts_with = "mirror")]
-    pub steal: bool,
-    /// Give the local program a copy of what the pod's clients send (the default).
-    #[arg(long)]
-    pub mirror: bool,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub incoming: Incoming,
+    #[command(flatten)]
+    pub overrides: Overrides,
     /// Write every local/remote decision and its rule to FILE, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
@@ -181,6 +184,55 @@ pub struct Exec {
     /// The program and its arguments.
     #[arg(required = true, last = true, value_name = "CMD")]
     pub command: Vec<OsString>,
+}
+
+impl Exec {
+    /// What its flags say about the configuration.
+    pub fn flags(&self) -> mirrord_config::Flags {
+        launch::flags(&self.place, self.incoming, Some(&self.overrides))
+    }
+}
+
+/// `port-forward`.
+#[derive(Debug, Args)]
+#[group(id = "forward", required = true, multiple = true, args = ["local", "remote"])]
+pub struct PortForward {
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub incoming: Incoming,
+    /// `[LOCAL_PORT:]HOST:PORT`, or `[LOCAL_PORT:]PORT` of the pod itself: a port of this machine
+    /// that leads there. IPv6 addresses stand in brackets; several with several `-L`.
+    #[arg(short = 'L', long = "local", value_name = "FORWARD")]
+    pub local: Vec<crate::forward::spec::Local>,
+    /// `[POD_PORT:]LOCAL_PORT`: a port of the pod whose clients get to this machine. Whether they
+    /// are answered from here or only copied is as in the configuration (`--steal`, `--mirror`).
+    #[arg(short = 'R', long = "remote", value_name = "FORWARD")]
+    pub remote: Vec<crate::forward::spec::Remote>,
+    /// One JSON object a line for each forward that stands.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `dump`.
+#[derive(Debug, Args)]
+pub struct Dump {
+    #[command(flatten)]
+    pub place: Place,
+    /// Ports of the pod (`-p 80 -p 8080`, `-p 80,8080`).
+    #[arg(
+        short = 'p',
+        long = "port",
+        alias = "ports",
+        required = true,
+        value_delimiter = ',',
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub ports: Vec<u16>,
+    /// One JSON object a line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `sandbox …`.
@@ -247,6 +299,12 @@ pub enum SessionCommand {
         #[arg(long, short = 'n', default_value_t = 200)]
         lines: u32,
     },
+    /// End one and prepare the same launch again, with the configuration read again; prints what
+    /// `prepare` prints.
+    Restart {
+        /// Its id.
+        id: String,
+    },
     /// End one, with its programs.
     Stop {
         /// Its id.
@@ -271,18 +329,10 @@ pub enum SessionCommand {
 /// `session prepare`.
 #[derive(Debug, Args)]
 pub struct PrepareSession {
-    /// Configuration file.
-    #[arg(long, short = 'f', value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Target. Beats the configuration.
-    #[arg(long, short, value_name = "TARGET")]
-    pub target: Option<String>,
-    /// Answer the pod's clients from the local program.
-    #[arg(long, conflicts_with = "mirror")]
-    pub steal: bool,
-    /// Give the local program a copy of what the pod's clients send (the default).
-    #[arg(long)]
-    pub mirror: bool,
+    #[command(flatten)]
+    pub place: Place,
+    #[command(flatten)]
+    pub incoming: Incoming,
     /// Name for people.
     #[arg(long, default_value = "command line")]
     pub name: String,

@@ -5,20 +5,28 @@ mod config;
 mod daemon;
 mod demo;
 mod doctor;
+mod dump;
 mod exec;
 mod explain;
+mod port_forward;
 mod sandbox;
 mod session;
 mod targets;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use mirrord_config::{Flags, LoadedConfig};
 use mirrord_supervisor::tell;
 
+use crate::cli::launch::Place;
 use crate::cli::{Cli, Command, ConfigCommand};
+use crate::target::Target;
 
 /// Exit status when the program was never started (as `env(1)`, `timeout(1)` and `ssh(1)` use
 /// numbers above the usual ones for their own failures).
 pub const EXIT_FAILED_TO_START: i32 = 125;
+
+/// Exit status of a command line that cannot be understood (clap's).
+pub const EXIT_USAGE: i32 = 2;
 
 /// Runs a command; the result is our exit status.
 pub fn run(cli: Cli) -> Result<i32> {
@@ -31,7 +39,9 @@ pub fn run(cli: Cli) -> Result<i32> {
         start_log(&cli.log);
     }
     match command {
-        Command::Exec(arguments) => exec::run(arguments, cli.log),
+        Command::Exec(arguments) => exec::run(*arguments, cli.log),
+        Command::PortForward(arguments) => port_forward::run(arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Targets { json } => targets::run(json),
         Command::Sandbox { command } => sandbox::run(command),
         Command::Daemon { command, idle } => daemon::run(command, idle, cli.log),
@@ -50,6 +60,34 @@ pub fn run(cli: Cli) -> Result<i32> {
             Ok(0)
         }
     }
+}
+
+/// The configuration of a command that uses a target, and the target. Warnings are told.
+fn load(place: &Place, flags: &Flags) -> Result<(LoadedConfig, Target)> {
+    let folder = std::env::current_dir().context("could not find the current folder")?;
+    let loaded = mirrord_config::load(place.config.as_deref(), &folder, flags)?;
+    for warning in &loaded.warnings {
+        tell(format_args!("{warning}"));
+    }
+    let name = place.target.clone().or_else(|| loaded.config.target_name());
+    match name {
+        Some(name) => Ok((loaded, name.parse()?)),
+        None => bail!(
+            "no target: give one with --target (for example --target sandbox/default, see \
+             `mirrord-server targets`) or as `target` in a configuration file"
+        ),
+    }
+}
+
+/// Runs a command's work that has a target of its own. Signals are blocked while there is one
+/// thread, so that those that come inherit it.
+fn with_signals(work: impl Future<Output = Result<i32>>) -> Result<i32> {
+    crate::session::signals::block()?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("could not start the event loop")?
+        .block_on(work)
 }
 
 fn stdio(log: &str, no_daemon: bool) -> Result<i32> {

@@ -10,8 +10,10 @@ mod cli;
 mod commands;
 mod daemon;
 mod doctor;
+mod dump;
 mod events;
 mod explain;
+mod forward;
 mod key_file;
 mod provider;
 mod roles;
@@ -37,6 +39,10 @@ fn main() {
     if let Err(error) = stand_in::stand_in(std::env::args_os().skip(1)) {
         tell(format_args!("{error:#}"));
         std::process::exit(commands::EXIT_FAILED_TO_START);
+    }
+    if let Some(answer) = cli::elsewhere::answer(std::env::args_os().skip(1)) {
+        tell(format_args!("{answer}"));
+        std::process::exit(commands::EXIT_USAGE);
     }
     let cli = cli::Cli::parse();
     let status = commands::run(cli).unwrap_or_else(|error| {

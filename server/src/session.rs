@@ -7,11 +7,12 @@
 //! traffic back, and nothing that was started here is left.
 
 mod agent;
-mod agent_link;
+pub mod agent_link;
 mod board;
 mod channel;
 pub mod client;
 mod control;
+pub mod direct;
 mod fatal;
 mod frames;
 pub mod host;

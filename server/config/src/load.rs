@@ -16,6 +16,7 @@ use crate::env_file;
 use crate::group::Group;
 use crate::problem::{Code, ConfigErrors, Problem, Severity};
 use crate::reader::Reader;
+use crate::schema;
 use crate::setting::{Origin, Setting};
 
 pub use choice::{Choice, Source, Wanted, choose, files_of, is_config_name, owning_folder};
@@ -273,10 +274,34 @@ fn read_flags(config: &mut Config, flags: &Flags, reader: &mut Reader) {
     for setting in &flags.settings {
         let path: Vec<&str> = setting.key.split('.').collect();
         if !config.set_text(&path, &setting.value, setting.flag, reader) {
-            let message = format!("{}: there is no key `{}`", setting.flag, setting.key);
-            reader
-                .problems
-                .push(Problem::error(Code::UnknownKey, message));
+            not_set(setting, &path, reader);
         }
     }
+}
+
+/// A flag whose key is recognised and not served, or that has none.
+fn not_set(setting: &FlagSetting, path: &[&str], reader: &mut Reader) {
+    let flag = setting.flag;
+    let statuses = (1..=path.len()).filter_map(|length| schema::find(&path[..length]));
+    let unserved = statuses.map(|key| key.status).find_map(|status| {
+        let (severity, code) = status.report()?;
+        Some((status, severity, code, status.sentence()?))
+    });
+    let Some((status, severity, code, sentence)) = unserved else {
+        let message = format!("{flag}: there is no key `{}`", setting.key);
+        return reader
+            .problems
+            .push(Problem::error(Code::UnknownKey, message));
+    };
+    let problem = Problem::error(code, format!("{flag}: {sentence}"));
+    reader.problems.push(Problem {
+        severity,
+        ..problem
+    });
+    reader.unserved.push(Unserved {
+        path: setting.key.clone(),
+        value: setting.value.as_str().into(),
+        origin: Origin::Flag(flag),
+        status,
+    });
 }

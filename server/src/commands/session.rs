@@ -1,6 +1,8 @@
 //! `mirrord-server session …` and `mirrord-server agent …`: what runs, what happens in it, and
 //! ending it. Sessions are found by their folders, so no daemon is needed.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,12 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{AgentCommand, PrepareSession, SessionCommand};
 use crate::session::client::{Pushed, SessionClient};
-use crate::session::{list, spawn};
+use crate::session::{host, list, spawn};
 
 /// How long a prepared session waits for its first process.
 pub const EXPIRES: Duration = Duration::from_secs(60);
 /// How long an agent is kept for the next session of its target.
 pub const KEEP_AGENT: Duration = Duration::from_secs(60);
+
+/// Programs of a session that is restarted get this long to end by themselves.
+const RESTART_GRACE_MS: u64 = 2_000;
 
 /// Runs `session …`; the result is our exit status.
 pub fn run(command: SessionCommand, log: String) -> Result<i32> {
@@ -34,6 +39,7 @@ pub fn run(command: SessionCommand, log: String) -> Result<i32> {
                     println!("agent: {line}");
                 }
             }
+            SessionCommand::Restart { id } => restart(&id).await?,
             SessionCommand::Stop {
                 id,
                 grace_ms,
@@ -75,12 +81,16 @@ fn in_runtime(work: impl Future<Output = Result<i32>>) -> Result<i32> {
 async fn prepare(arguments: PrepareSession, log: String) -> Result<()> {
     crate::roles::refuse_if_supervised()?;
     let folder = std::env::current_dir().context("could not find the current folder")?;
-    let incoming = match (arguments.steal, arguments.mirror) {
+    let incoming = match (arguments.incoming.steal, arguments.incoming.mirror) {
         (true, _) => Some(PortMode::Steal),
         (_, true) => Some(PortMode::Mirror),
         _ => None,
     };
-    let file = arguments.config.map(std::path::absolute).transpose()?;
+    let file = arguments
+        .place
+        .config
+        .map(std::path::absolute)
+        .transpose()?;
     let options = SessionOptions {
         name: arguments.name,
         workspace: Some(folder.clone()),
@@ -88,7 +98,7 @@ async fn prepare(arguments: PrepareSession, log: String) -> Result<()> {
         config: ConfigSource {
             file,
             folder: folder.clone(),
-            target: arguments.target,
+            target: arguments.place.target,
             incoming,
         },
         working_directory: folder,
@@ -97,10 +107,41 @@ async fn prepare(arguments: PrepareSession, log: String) -> Result<()> {
         keep_agent_ms: arguments.keep_agent_ms.unwrap_or(millis(KEEP_AGENT)),
         log,
     };
-    let environment: Vec<_> = std::env::vars_os().collect();
+    start(&options, &std::env::vars_os().collect::<Vec<_>>()).await
+}
+
+/// Ends a session and makes the same one again, in the environment that it was started in.
+async fn restart(id: &str) -> Result<()> {
+    crate::roles::refuse_if_supervised()?;
+    let Some(found) = list::find(id).await? else {
+        bail!("there is no session {id:?} (see `mirrord-server session list`)");
+    };
+    let Some(options) = host::options_of(found.client.folder())? else {
+        bail!(
+            "session {id} runs in the foreground of `exec`: end it there (Ctrl-C) and run the \
+             command again"
+        );
+    };
+    let environment = std::fs::read(format!("/proc/{}/environ", found.status.pid))
+        .with_context(|| format!("could not read the environment of session {id}"))?;
+    let environment: Vec<(OsString, OsString)> = environment
+        .split(|&byte| byte == 0)
+        .filter_map(|variable| {
+            let at = variable.iter().position(|&byte| byte == b'=')?;
+            let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+            Some((text(&variable[..at]), text(&variable[at + 1..])))
+        })
+        .collect();
+    // A file that is wrong meanwhile costs no session that runs.
+    host::check_config(&options, &environment)?;
+    found.client.stop(RESTART_GRACE_MS, true).await?;
+    start(&options, &environment).await
+}
+
+async fn start(options: &SessionOptions, environment: &[(OsString, OsString)]) -> Result<()> {
     let step = |text: &str| tracing::info!("{text}");
     let cancel = CancellationToken::new();
-    let prepared = spawn::prepare(&options, &environment, step, &cancel)
+    let prepared = spawn::prepare(options, environment, step, &cancel)
         .await
         .map_err(explained)?;
     println!("{}", serde_json::to_string_pretty(&prepared)?);

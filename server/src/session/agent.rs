@@ -10,7 +10,7 @@ use mirrord_protocol::session_control::{SessionAnswer, SessionRequest};
 
 use super::logs::AGENT_LOG;
 use super::warm::AGENT_SOCKET;
-use super::{AgentChoice, Work, list};
+use super::{AgentChoice, list};
 use crate::provider::{self, AgentOptions, AgentProcess, StartedAgent, Via};
 use crate::runtime_dir::SessionFolder;
 use crate::target::Target;
@@ -29,19 +29,18 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Finds or starts one.
+    /// Finds or starts one. `launched`: others launch programs into the session.
     pub async fn start(
         target: &Target,
         choice: AgentChoice,
         folder: &SessionFolder,
-        work: &Work,
+        launched: bool,
     ) -> Result<Self> {
         let session = folder.id().to_owned();
         let key = match &choice {
             AgentChoice::Join { key, .. } => crate::key_file::read(key)?,
             _ => SessionIdentity::new_key()?,
         };
-        let launched = matches!(work, Work::Launch(_));
         let (started, was_warm) = match choice {
             AgentChoice::Join {
                 endpoint,

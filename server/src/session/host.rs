@@ -4,14 +4,16 @@
 //! the configuration there, tells its starter how the start goes, and then goes on alone, writing
 //! its log into its folder. A starter that goes away before the end of the start cancels it.
 
+use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mirrord_config::{Flags, LoadedConfig};
+use mirrord_config::{ConfigErrors, Flags, LoadedConfig, Surroundings};
 use mirrord_protocol::session_control::{
-    PortMode, Prepared, SessionError, SessionOptions, SessionState, StartNews,
+    ConfigSource, PortMode, Prepared, SessionError, SessionOptions, SessionState, StartNews,
 };
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
@@ -23,6 +25,9 @@ use super::{About, AgentChoice, Launch, Options, Work, logs, refusal, serve};
 use crate::events::{self, EventLog, Wanted};
 use crate::runtime_dir::SessionFolder;
 use crate::target::Target;
+
+/// The file in a session's folder that says what it was started with.
+const OPTIONS_FILE: &str = "options";
 
 /// Runs a session to its end. `starter` is the connection to whoever started it.
 pub fn run(options: SessionOptions, starter: OwnedFd) -> Result<()> {
@@ -44,6 +49,7 @@ fn begin(options: SessionOptions, starter: &Starter) -> Result<(), SessionError>
         .and_then(|id| SessionFolder::create(&id))
         .map_err(internal)?;
     logs::write_to(folder.path()).map_err(internal)?;
+    keep_options(folder.path(), &options).map_err(internal)?;
     crate::roles::start_log(&options.log);
     starter.step("reading the configuration");
     let config = load(&options)?;
@@ -56,6 +62,26 @@ fn begin(options: SessionOptions, starter: &Starter) -> Result<(), SessionError>
         .context("could not start the event loop")
         .map_err(internal)?
         .block_on(live(folder, options, config, target, starter))
+}
+
+/// What the session was started with, for who wants the same again. No secrets are in it.
+fn keep_options(folder: &Path, options: &SessionOptions) -> Result<()> {
+    let text = serde_json::to_vec(options).context("could not write the session's options")?;
+    std::fs::write(folder.join(OPTIONS_FILE), text).context("could not write the session's options")
+}
+
+/// What the session of a folder was started with; `None`: it runs in the foreground.
+pub fn options_of(folder: &Path) -> Result<Option<SessionOptions>> {
+    let path = folder.join(OPTIONS_FILE);
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => {
+            return Err(error).with_context(|| format!("could not read {}", path.display()));
+        }
+    };
+    let options = serde_json::from_slice(&text);
+    options.with_context(|| format!("{} is of another version", path.display()))
 }
 
 async fn live(
@@ -150,14 +176,37 @@ fn session_options(options: SessionOptions, config: LoadedConfig, target: Target
     }
 }
 
-fn load(options: &SessionOptions) -> Result<LoadedConfig, SessionError> {
+/// Whether a session could be started with these options, as far as its configuration says.
+pub fn check_config(
+    options: &SessionOptions,
+    environment: &[(OsString, OsString)],
+) -> Result<(), ConfigErrors> {
+    let env = environment.iter().filter_map(|(name, value)| {
+        let name = name.to_str()?.to_owned();
+        Some((name, value.to_string_lossy().into_owned()))
+    });
     let source = &options.config;
-    let flags = Flags {
+    let git_branch = || mirrord_config::git_branch(&source.folder);
+    let surroundings = Surroundings {
+        env: env.collect(),
+        git_branch: &git_branch,
+    };
+    let file = source.file.as_deref();
+    mirrord_config::load_in(file, &source.folder, &flags(source), &surroundings).map(drop)
+}
+
+fn flags(source: &ConfigSource) -> Flags {
+    Flags {
         target: source.target.clone(),
         steal: source.incoming == Some(PortMode::Steal),
         mirror: source.incoming == Some(PortMode::Mirror),
         ..Flags::default()
-    };
+    }
+}
+
+fn load(options: &SessionOptions) -> Result<LoadedConfig, SessionError> {
+    let source = &options.config;
+    let flags = flags(source);
     mirrord_config::load(source.file.as_deref(), &source.folder, &flags).map_err(|errors| {
         let error = refusal::plain("config", &errors.to_string());
         refusal::with_help(error, "correct the configuration and launch again")

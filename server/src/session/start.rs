@@ -105,7 +105,8 @@ pub async fn start_in(
     let source = config.config.rule_source(&machine);
     let rule_book = RuleBook::new(source, rules_file, rules.as_bytes())?;
 
-    let agent = Agent::start(&target, agent, &folder, &work).await?;
+    let launched = matches!(work, Work::Launch(_));
+    let agent = Agent::start(&target, agent, &folder, launched).await?;
     step(&format!("linking to the agent for {target}"));
     // Its links are made beside ours.
     let files_process = file_server.give(&FileServerOptions {

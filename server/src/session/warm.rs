@@ -170,14 +170,7 @@ impl Left {
         // From now on nobody finds it.
         let _ = std::fs::remove_file(self.folder.join(WARM_FILE));
         self.agent.close(&self.reason).await;
-        if let Some(process) = &mut self.process
-            && tokio::time::timeout(END_POLITELY, process.wait())
-                .await
-                .is_err()
-        {
-            tracing::warn!("the agent did not end by itself");
-            process.kill().await;
-        }
+        end_agent(self.process.as_mut()).await;
     }
 
     /// The session is over, also for those who waited for that.
@@ -214,6 +207,18 @@ impl Left {
 
     fn over(&self) -> String {
         format!("the session is over: {}", self.reason)
+    }
+}
+
+/// Waits for the end of an agent whose link was closed.
+pub async fn end_agent(process: Option<&mut AgentProcess>) {
+    if let Some(process) = process
+        && tokio::time::timeout(END_POLITELY, process.wait())
+            .await
+            .is_err()
+    {
+        tracing::warn!("the agent did not end by itself");
+        process.kill().await;
     }
 }
 
