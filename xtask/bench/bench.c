@@ -1,9 +1,10 @@
 /* The work that `cargo xtask bench` measures, plain and through us. Each command prints one line
  * `RESULT value` (µs at the median, MB/s, requests/s) and exits 0, or says what failed.
  *   file-small PATH N | file-stat PATH N | file-open PATH N | readdir PATH N | file-seq PATH BLOCK
- *   connect IP PORT N | connect-only IP PORT N | pingpong IP PORT N | udp IP PORT N | dns NAME N
+ *   connect IP PORT N | connect-only IP PORT N | connect-first-byte IP PORT N | pingpong IP PORT N
+ *   udp IP PORT N | dns NAME N
  *   down IP PORT BYTES | up IP PORT BYTES | http-load IP PORT CONNECTIONS MILLISECONDS
- *   serve IP PORT | serve-udp IP PORT | serve-http IP PORT
+ *   serve IP PORT | serve-first IP PORT | serve-udp IP PORT | serve-http IP PORT
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -172,16 +173,17 @@ static void file_sequential(const char *path, size_t block) {
 
 /* Network. */
 
-static void connect_echo(const char *ip, const char *port, int count, int with_byte) {
+/* What follows a connect: nothing, a byte there and back, or the first byte of a server that speaks first. */
+enum after_connect { NOTHING, ECHO_BYTE, FIRST_BYTE };
+
+static void connect_and(const char *ip, const char *port, int count, enum after_connect what) {
     double *samples = malloc(count * sizeof *samples);
     char byte;
     for (int i = 0; i < count; i++) {
         double start = now();
         int fd = dial(ip, port);
-        if (with_byte) {
-            write_all(fd, "Ex", 2);
-            read_all(fd, &byte, 1);
-        }
+        if (what == ECHO_BYTE) write_all(fd, "Ex", 2);
+        if (what != NOTHING) read_all(fd, &byte, 1);
         samples[i] = now() - start;
         close(fd);
     }
@@ -333,6 +335,16 @@ static void *serve_one(void *argument) {
     return 0;
 }
 
+/* As mail and database servers do: a word first, then whatever the client wants. */
+static void *serve_first_one(void *argument) {
+    int fd = (int)(intptr_t)argument;
+    char byte;
+    if (write(fd, "+", 1) == 1)
+        while (read(fd, &byte, 1) > 0) continue;
+    close(fd);
+    return 0;
+}
+
 static void *serve_http_one(void *argument) {
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 14\r\nContent-Type: text/plain\r\n\r\nHello, world!\n";
     int fd = (int)(intptr_t)argument, on = 1;
@@ -395,8 +407,9 @@ int main(int argc, char **argv) {
     else if (IS("file-stat", 2)) file_stat(argv[2], atoi(argv[3]));
     else if (IS("readdir", 2)) read_directory(argv[2], atoi(argv[3]));
     else if (IS("file-seq", 2)) file_sequential(argv[2], atol(argv[3]));
-    else if (IS("connect", 3)) connect_echo(argv[2], argv[3], atoi(argv[4]), 1);
-    else if (IS("connect-only", 3)) connect_echo(argv[2], argv[3], atoi(argv[4]), 0);
+    else if (IS("connect", 3)) connect_and(argv[2], argv[3], atoi(argv[4]), ECHO_BYTE);
+    else if (IS("connect-only", 3)) connect_and(argv[2], argv[3], atoi(argv[4]), NOTHING);
+    else if (IS("connect-first-byte", 3)) connect_and(argv[2], argv[3], atoi(argv[4]), FIRST_BYTE);
     else if (IS("pingpong", 3)) ping_pong(argv[2], argv[3], atoi(argv[4]));
     else if (IS("udp", 3)) udp_ping_pong(argv[2], argv[3], atoi(argv[4]));
     else if (IS("dns", 2)) lookup(argv[2], atoi(argv[3]));
@@ -404,6 +417,7 @@ int main(int argc, char **argv) {
     else if (IS("up", 3)) transfer(argv[2], argv[3], strtoull(argv[4], 0, 10), 1);
     else if (IS("http-load", 4)) http_load(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
     else if (IS("serve", 2)) serve(listener(argv[2], argv[3]), serve_one);
+    else if (IS("serve-first", 2)) serve(listener(argv[2], argv[3]), serve_first_one);
     else if (IS("serve-http", 2)) serve(listener(argv[2], argv[3]), serve_http_one);
     else if (IS("serve-udp", 2)) serve_udp(argv[2], argv[3]);
     else {

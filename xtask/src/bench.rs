@@ -5,9 +5,13 @@
 //! pod. *bare* is the program on the developer's machine behind two small epoll relays, one in
 //! the place of the session and one in the place of the agent: the limit of this shape. *ours* is
 //! the program on the developer's machine through `exec`, over a TCP link across the veth. Each
-//! figure is a median of rounds; the ratios are what counts.
+//! figure is a median of rounds; the ratios are what counts. What an editor waits for (the daemon,
+//! the language features) has no plain side: there the figures themselves count.
 
+mod client;
+mod daemon;
 mod figures;
+mod language;
 mod operations;
 mod stage;
 

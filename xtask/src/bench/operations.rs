@@ -8,9 +8,10 @@ use mirrord_sandbox::Place;
 
 use super::figures::{Figure, median};
 use super::stage::{
-    CARGOS_LIBRARIES, Distance, HTTP_PORT, POD_FROM_SERVICE, SERVICE, STOLEN_PORT, STREAM_PORT,
-    Stage, UDP_PORT, listening, result, stop,
+    CARGOS_LIBRARIES, Distance, FIRST_PORT, HTTP_PORT, POD_FROM_SERVICE, SERVICE, STOLEN_PORT,
+    STREAM_PORT, Stage, UDP_PORT, listening, result, stop,
 };
+use super::{daemon, language};
 
 /// Rounds of each figure.
 const ROUNDS: usize = 3;
@@ -84,6 +85,9 @@ pub const ALL: &[Operation] = operations! {
     };
     "far.tcp.connect" "ms" |s| far_difference(s, &["connect-only", SERVICE, "9000", "20"], 1e-3);
     "far.tcp.connect_echo" "ms" |s| far_difference(s, &["connect", SERVICE, "9000", "20"], 1e-3);
+    "far.tcp.connect_first_byte" "ms" |s| {
+        far_difference(s, &["connect-first-byte", SERVICE, &FIRST_PORT.to_string(), "20"], 1e-3)
+    };
     "far.tcp.pingpong64" "ms" |s| far_difference(s, &["pingpong", SERVICE, "9000", "50"], 1e-3);
     "far.tcp.download" "MB/s" |s| {
         let call = ["down", SERVICE, "9000", "300000000"];
@@ -95,6 +99,21 @@ pub const ALL: &[Operation] = operations! {
         let near = exec_of_nothing(s, Distance::Near)?;
         Ok((Some(near), None, Some(exec_of_nothing(s, Distance::Far)?)))
     };
+    "daemon.initialize.running" "ms" |s| alone(daemon::initialize_running(s));
+    "daemon.initialize.cold" "ms" |s| alone(daemon::initialize_cold(s));
+    "daemon.prepare.warm" "ms" |s| alone(daemon::prepare(s, true));
+    "daemon.prepare.cold" "ms" |s| alone(daemon::prepare(s, false));
+    "daemon.wakeups" "1/s" |s| alone(daemon::idle(s).map(|idle| idle.1));
+    "memory.daemon.idle" "MiB" |s| alone(daemon::idle(s).map(|idle| idle.0));
+    "language.completion.p95.json" "ms" |s| alone(language::p95(s, "json", "completion"));
+    "language.completion.p95.yaml" "ms" |s| alone(language::p95(s, "yaml", "completion"));
+    "language.completion.p95.toml" "ms" |s| alone(language::p95(s, "toml", "completion"));
+    "language.hover.p95.json" "ms" |s| alone(language::p95(s, "json", "hover"));
+    "language.hover.p95.yaml" "ms" |s| alone(language::p95(s, "yaml", "hover"));
+    "language.hover.p95.toml" "ms" |s| alone(language::p95(s, "toml", "hover"));
+    "language.diagnostics.p95.json" "ms" |s| alone(language::p95(s, "json", "diagnostics"));
+    "language.diagnostics.p95.yaml" "ms" |s| alone(language::p95(s, "yaml", "diagnostics"));
+    "language.diagnostics.p95.toml" "ms" |s| alone(language::p95(s, "toml", "diagnostics"));
     "memory.server" "MiB" |s| Ok((None, None, Some(memory(s)?.0)));
     "memory.agent" "MiB" |s| Ok((None, None, Some(memory(s)?.1)));
     "size.agent" "MiB" |s| {
@@ -103,6 +122,11 @@ pub const ALL: &[Operation] = operations! {
         Ok((None, None, Some(file.metadata()?.len() as f64 / (1 << 20) as f64)))
     };
 };
+
+/// What only we do.
+fn alone(figure: Result<f64>) -> Result<Sides> {
+    Ok((None, None, Some(figure?)))
+}
 
 /// Plain inside the pod, with its files, and through us.
 fn pod_and_ours(stage: &Stage, call: &[&str]) -> Result<Sides> {
@@ -268,7 +292,7 @@ fn memory(stage: &Stage) -> Result<(f64, f64)> {
 }
 
 /// Proportional set size in MiB: what several processes of one binary share is counted once.
-fn resident(pid: u32) -> Result<f64> {
+pub fn resident(pid: u32) -> Result<f64> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let line = text
         .lines()

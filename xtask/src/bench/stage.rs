@@ -23,6 +23,8 @@ pub const STREAM_PORT: u16 = 9000;
 pub const HTTP_PORT: u16 = 9001;
 /// UDP.
 pub const UDP_PORT: u16 = 9002;
+/// A server that speaks first.
+pub const FIRST_PORT: u16 = 9005;
 /// The port in the pod that is stolen.
 pub const STOLEN_PORT: u16 = 9003;
 /// What is put before these for the bare chain's port on each side.
@@ -117,6 +119,7 @@ impl Stage {
             ("serve", STREAM_PORT),
             ("serve-http", HTTP_PORT),
             ("serve-udp", UDP_PORT),
+            ("serve-first", FIRST_PORT),
         ] {
             let mut server = self.sandbox.command(Place::Service, &bench);
             server.args([command, SERVICE, &port.to_string()]);
@@ -236,6 +239,15 @@ impl Stage {
     /// The product's folder.
     pub fn product(&self) -> &std::path::Path {
         &self.product
+    }
+
+    /// An example of a crate, built as the product is.
+    pub fn example(&self, package: &str, name: &str) -> Result<PathBuf> {
+        run(crate::command::cargo()
+            .current_dir(root())
+            .args(["build", "--quiet", "--release", "--package", package])
+            .args(["--example", name]))?;
+        Ok(self.product.join("examples").join(name))
     }
 
     /// A file for a configuration.
