@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    resolve::resolve,
+    resolve::{resolve, settings},
     serve::{Rekey, Taken},
     target::Target,
 };
@@ -50,6 +50,8 @@ pub struct Context {
     pub rekey_tx: mpsc::Sender<Rekey>,
     /// The ports taken for the session, once its streams link stands.
     pub taken: Taken,
+    /// Whether the session looks ahead with the target's resolver.
+    pub looks_ahead: bool,
 }
 
 /// Serves a control link until it ends. Messages from `outgoing_rx` (notices, the agent's own
@@ -72,6 +74,14 @@ pub async fn serve(
         return ControlEnd::Lost {
             cause: "the agent is ending".to_owned(),
         };
+    }
+    if let Some(settings) = context
+        .looks_ahead
+        .then(|| settings(&context.target))
+        .flatten()
+    {
+        // There is room for it: nothing else was sent yet.
+        let _ = outgoing_tx.send(FromAgent::Notice(settings)).await;
     }
     let mut requests = JoinSet::new();
     let writing = write(sender, outgoing_rx);

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use mirrord_protocol::control::RemoteError;
+use mirrord_protocol::control::{Notice, RemoteError};
 use rustix::{
     fs::{Mode, OFlags, ResolveFlags},
     io::Errno,
@@ -46,13 +46,29 @@ pub async fn resolve(target: &Target, host: &str) -> Result<Vec<IpAddr>, RemoteE
 
 /// The domains that the target's programs complete short names with.
 pub fn search(target: &Target) -> Vec<String> {
-    match read(target, "etc/resolv.conf") {
-        Ok(text) => Config::parse(&text).search,
-        Err(error) => {
-            tracing::warn!(%error, "the pod's search list is not known");
-            Vec::new()
-        }
-    }
+    configured(target).map_or_else(Vec::new, |config| config.search)
+}
+
+/// How the target's programs look names up.
+pub fn settings(target: &Target) -> Option<Notice> {
+    let Config {
+        servers,
+        search,
+        ndots,
+        ..
+    } = configured(target)?;
+    Some(Notice::Resolver {
+        servers,
+        search,
+        ndots,
+    })
+}
+
+fn configured(target: &Target) -> Option<Config> {
+    read(target, "etc/resolv.conf")
+        .inspect_err(|error| tracing::warn!(%error, "the pod's search list is not known"))
+        .map(|text| Config::parse(&text))
+        .ok()
 }
 
 /// Asks for each candidate name in turn, as the search list orders them.

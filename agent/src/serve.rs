@@ -9,7 +9,7 @@ use mirrord_link::{
 };
 use mirrord_protocol::{
     control::{FromAgent, Notice, RemoteError},
-    hello::{Purpose, SessionHello},
+    hello::{LOOK_AHEAD, Purpose, SessionHello},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -231,7 +231,7 @@ impl Agent {
             None => self.session = Some(hello.session),
         }
         match hello.purpose {
-            Purpose::Control => self.start_control(socket),
+            Purpose::Control => self.start_control(socket, &hello.features),
             Purpose::Streams => self.start_streams(socket),
             Purpose::Files | Purpose::FileContent => {
                 let (sender, receiver) = socket.into_messages();
@@ -261,7 +261,7 @@ impl Agent {
         Ok(())
     }
 
-    fn start_control(&mut self, socket: Socket) {
+    fn start_control(&mut self, socket: Socket, features: &[String]) {
         self.deadline = None;
         self.between_sessions = false;
         let (outgoing_tx, outgoing_rx) = mpsc::channel(OUTGOING_QUEUE);
@@ -272,6 +272,7 @@ impl Agent {
             taken: Taken {
                 incoming_rx: self.incoming_tx.subscribe(),
             },
+            looks_ahead: features.iter().any(|feature| feature == LOOK_AHEAD),
         });
         // An older control link of the session is dead if a new one comes; this ends it.
         self.controls.abort_all();

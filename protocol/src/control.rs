@@ -138,6 +138,16 @@ pub enum Notice {
         /// The text.
         text: String,
     },
+    /// How the target's programs look names up (resolv.conf(5)); to sessions with the feature
+    /// [`LOOK_AHEAD`](crate::hello::LOOK_AHEAD).
+    Resolver {
+        /// Its name servers.
+        servers: Vec<SocketAddr>,
+        /// Domains that short names are completed with, in their order.
+        search: Vec<String>,
+        /// A name with fewer dots is completed before it is asked for as it is.
+        ndots: usize,
+    },
 }
 
 /// An error on the agent's side: an errno where a program will see it, and words for people.

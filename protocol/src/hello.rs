@@ -8,6 +8,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Feature of a session that asks name servers ahead ([`Datagram::Ask`](crate::streams::Datagram)),
+/// and of an agent that does it for those.
+pub const LOOK_AHEAD: &str = "dns-look-ahead";
+
 /// Inclusive range of protocol versions a side can speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionRange {

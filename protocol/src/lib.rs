@@ -10,6 +10,7 @@
 pub mod codec;
 pub mod control;
 pub mod creds;
+pub mod dns;
 pub mod event;
 pub mod files;
 pub mod hello;

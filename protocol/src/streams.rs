@@ -70,4 +70,14 @@ pub enum Datagram {
     },
     /// An error the program sees at its next call (ICMP port unreachable: ECONNREFUSED).
     Error(RemoteError),
+    /// Session → agent, on a socket that is connected to a name server, after
+    /// [`Notice::Resolver`](crate::control::Notice::Resolver): a question, and what the program
+    /// will ask when there is no such name. While that is the answer, the agent asks the next of
+    /// them at once; all answers come back as [`Datagram::Data`].
+    Ask {
+        /// The program's own datagram.
+        question: Vec<u8>,
+        /// Whole messages, each to be asked when the one before it knows no such name.
+        next: Vec<Vec<u8>>,
+    },
 }

@@ -346,6 +346,11 @@ impl Parts {
             } => {
                 self.listeners.ended(subscription, &reason);
             }
+            Notice::Resolver {
+                servers,
+                search,
+                ndots,
+            } => self.outgoing.look_ahead(servers, &search, ndots),
             Notice::Log { level, text } => {
                 tracing::info!(target: "agent", "{level}: {text}");
                 self.board.events.add(EventKind::Notice { level, text });

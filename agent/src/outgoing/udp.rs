@@ -1,5 +1,7 @@
 //! UDP sockets: datagrams as frames, connected or not.
 
+mod look_ahead;
+
 use std::cell::RefCell;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,6 +18,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{refuse, remote_error};
+use look_ahead::LookAhead;
 
 /// A socket that nobody used for this long is given back; the session opens another when the
 /// program speaks again. Longer than most protocols' own keep-alive.
@@ -54,6 +57,7 @@ pub(super) async fn serve(
         peer,
         writer: Mutex::new(writer),
         used: QuickMutex::new(Instant::now()),
+        ahead: QuickMutex::default(),
     };
     let result = tokio::select! {
         result = association.send_all(reader) => result,
@@ -84,6 +88,7 @@ struct Association {
     peer: Option<SocketAddr>,
     writer: Mutex<WriteHalf<Stream>>,
     used: QuickMutex<Instant>,
+    ahead: QuickMutex<LookAhead>,
 }
 
 impl Association {
@@ -91,10 +96,20 @@ impl Association {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn ahead(&self) -> std::sync::MutexGuard<'_, LookAhead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn send_all(&self, mut reader: ReadHalf<Stream>) -> io::Result<()> {
         loop {
             let (peer, payload) = match read_frame(&mut reader).await {
                 Ok(Datagram::Data { peer, payload }) => (peer, payload),
+                Ok(Datagram::Ask { question, next }) => {
+                    let peer = self.peer.ok_or(io::ErrorKind::InvalidData)?;
+                    self.ahead()
+                        .begin(&question, next, Instant::now().into_std());
+                    (peer, question)
+                }
                 Ok(Datagram::Error(_)) => continue,
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
                 Err(error) => return Err(error),
@@ -135,10 +150,13 @@ impl Association {
             };
             let received = self.socket.async_io(either, receive).await;
             let datagram = match received {
-                Ok((payload, from)) => Datagram::Data {
-                    peer: from,
-                    payload,
-                },
+                Ok((payload, from)) => {
+                    self.ask_next(from, &payload).await;
+                    Datagram::Data {
+                        peer: from,
+                        payload,
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
                 Err(error) => {
                     let peer = self.peer.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
@@ -147,6 +165,16 @@ impl Association {
             };
             *self.used() = Instant::now();
             self.write(&datagram).await?;
+        }
+    }
+
+    /// Asks what the program will ask after this answer.
+    async fn ask_next(&self, peer: SocketAddr, answer: &[u8]) {
+        let next = self.ahead().after(answer, Instant::now().into_std());
+        let Some(question) = next else { return };
+        // The session asks again when nothing comes.
+        if let Err(error) = self.send(peer, &question).await {
+            tracing::debug!(%error, %peer, "a question was not asked ahead");
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Config {
     pub(super) timeout: Duration,
     pub(super) attempts: u32,
     pub(super) search: Vec<String>,
-    ndots: usize,
+    pub(super) ndots: usize,
 }
 
 impl Config {

@@ -8,7 +8,7 @@ use std::{future::Future, io, time::Duration};
 
 use mirrord_protocol::{
     VERSION, codec,
-    hello::{AgentHello, Purpose, SessionHello},
+    hello::{AgentHello, LOOK_AHEAD, Purpose, SessionHello},
 };
 use tokio::net::{TcpStream, UnixStream};
 use tokio_tungstenite::{
@@ -43,7 +43,7 @@ pub async fn dial(
     })?;
     let hello = SessionHello {
         versions: VERSION,
-        features: Vec::new(),
+        features: features(),
         session: identity.session.clone(),
         purpose,
         nonce: random_key()?,
@@ -198,12 +198,17 @@ fn judge(identity: &AgentIdentity, headers: &HeaderMap) -> Result<Judged, LinkEr
     })?;
     let answer = AgentHello {
         version,
-        features: Vec::new(),
+        features: features(),
         agent_version: identity.agent_version.clone(),
     };
     let answer = codec::encode(&answer)?;
     let proof = identity.prove(&bytes, &answer).to_bytes();
     Ok((hello, answer, proof))
+}
+
+/// What this build can do beside what its version says.
+fn features() -> Vec<String> {
+    vec![LOOK_AHEAD.to_owned()]
 }
 
 fn insert_hello(headers: &mut HeaderMap, hello: &[u8], proof: &[u8]) {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use mirrord_link::{Stream, Streams};
@@ -29,6 +29,7 @@ mod unix;
 
 use meeting::Meeting;
 pub use names::NameRules;
+use names::SearchList;
 pub use unix::unix_relay_name;
 
 /// Where the streams link is, if it stands; changes when it was lost or came back.
@@ -59,6 +60,8 @@ struct Shared {
     name_servers: names::NameServers,
     /// `None`: all names are the pod's.
     name_rules: Option<NameRules>,
+    /// Empty while the agent has not told it, or does not look ahead.
+    search_list: OnceLock<SearchList>,
     /// Running average of what a connect in the pod takes, in microseconds.
     connect_takes: AtomicU64,
 }
@@ -88,12 +91,22 @@ impl OutgoingRelays {
             associations: udp::Associations::default(),
             name_servers: names::NameServers::default(),
             name_rules,
+            search_list: OnceLock::new(),
             // Not near until it has shown itself so.
             connect_takes: AtomicU64::new(4 * NEAR.as_micros() as u64),
         };
         Ok(OutgoingRelays {
             shared: Arc::new(shared),
         })
+    }
+
+    /// From now on the agent asks these name servers ahead what programs ask next
+    /// ([`Notice::Resolver`](mirrord_protocol::control::Notice::Resolver)).
+    pub fn look_ahead(&self, servers: Vec<SocketAddr>, search: &[String], ndots: usize) {
+        let list = SearchList::new(servers, search, ndots);
+        if self.shared.search_list.set(list).is_err() {
+            tracing::warn!("the agent told twice how the pod looks names up; the first holds");
+        }
     }
 
     /// Acts on a message of the supervisor; gives back one that is not about outgoing sockets.

@@ -95,6 +95,8 @@ impl Direct {
                     tracing::info!(target: "agent", "{level}: {text}");
                     continue;
                 }
+                // No program resolves names here.
+                Some(AgentNews::Notice(Notice::Resolver { .. })) => continue,
                 Some(AgentNews::Closed { reason }) => Happened::Lost(reason),
                 None => Happened::Lost("the agent's link is gone".to_owned()),
             });

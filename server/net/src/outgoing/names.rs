@@ -17,17 +17,21 @@ use mirrord_protocol::control::AddressPair;
 use mirrord_protocol::local::{Loopback, Relay, Ticket};
 use tokio::net::UdpSocket;
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::Shared;
 use super::meeting::mapped;
 use crate::peers::{Kind, relay_tag};
 use crate::sockets::{self, Transport};
 
+mod ahead;
 mod here;
 mod line;
 mod rules;
 mod tcp;
 
+pub(super) use ahead::SearchList;
+use ahead::{Ahead, Taken};
 use line::{Lines, deliver};
 pub use rules::NameRules;
 pub(super) use tcp::over_tcp;
@@ -62,6 +66,7 @@ struct NameServer {
     /// Of the relay's entry in the table.
     tag: u64,
     socket: UdpSocket,
+    ahead: Mutex<Ahead>,
 }
 
 /// A socket of the program.
@@ -115,6 +120,7 @@ fn find_or_make(
         via,
         tag: relay_tag(ticket, via),
         socket,
+        ahead: Mutex::default(),
     });
     let nowhere = match to {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -129,7 +135,16 @@ fn find_or_make(
 async fn serve(server: Arc<NameServer>) {
     let mut lines = Lines::of(&server);
     loop {
-        if let Err(error) = server.socket.readable().await {
+        let readable = tokio::select! {
+            readable = server.socket.readable() => readable,
+            () = server.overdue() => {
+                for waited in server.ahead().overdue(Instant::now()) {
+                    lines.send(waited.client, waited.question, Vec::new());
+                }
+                continue;
+            }
+        };
+        if let Err(error) = readable {
             tracing::warn!(%error, "could not wait for a relay to a name server");
             return;
         }
@@ -139,10 +154,11 @@ async fn serve(server: Arc<NameServer>) {
         });
         match received {
             Ok((payload, from)) => match server.client(from) {
-                Some(client) => match server.answered_here(client, &payload) {
-                    true => {}
-                    false => lines.send(client, payload),
-                },
+                Some(client) => {
+                    if !server.answered_here(client, &payload) {
+                        server.ask(&mut lines, client, payload);
+                    }
+                }
                 None => {
                     tracing::debug!(%from, "a datagram for a name server came from no program of this session");
                 }
@@ -177,6 +193,47 @@ impl NameServer {
         self.shared
             .peers
             .enter(Kind::UdpRelay, self.via, pair, self.tag);
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Ahead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Completes when a question has waited too long for an answer that is on its way.
+    async fn overdue(&self) {
+        let deadline = self.ahead().deadline();
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Answers a question of the program from what was asked ahead, or lets it be asked.
+    fn ask(&self, lines: &mut Lines, client: Client, question: Vec<u8>) {
+        let now = Instant::now();
+        let taken = self.ahead().take(client, &question, now);
+        match taken {
+            Taken::Answer(answer) => return deliver(self, Some(client), &answer),
+            Taken::Waits => return,
+            Taken::Unknown => {}
+        }
+        let next = self.next(&question);
+        if !next.is_empty() {
+            self.ahead().plan(&question, &next, now);
+        }
+        lines.send(client, question, next);
+    }
+
+    /// What the program asks after this question if there is no such name, as far as it is known.
+    fn next(&self, question: &[u8]) -> Vec<Vec<u8>> {
+        let list = self.shared.search_list.get();
+        let Some(list) = list.filter(|list| list.is_for(self.to)) else {
+            return Vec::new();
+        };
+        list.after(question, |name| {
+            let rules = self.shared.name_rules.as_ref();
+            rules.is_some_and(|rules| rules.keeps_here(name))
+        })
     }
 
     /// Takes a question for this machine's resolver, if it is one.

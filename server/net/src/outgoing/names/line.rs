@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::ahead::Heard;
 use super::{Client, NameServer};
 
 /// How long a line is given to further sockets.
@@ -36,7 +37,7 @@ pub(super) struct Lines {
 
 struct Line {
     opened: Instant,
-    question_tx: mpsc::Sender<Vec<u8>>,
+    question_tx: mpsc::Sender<Datagram>,
     state: Arc<Mutex<State>>,
     task: AbortHandle,
 }
@@ -58,11 +59,19 @@ impl Lines {
         }
     }
 
-    /// Sends a question of this socket.
-    pub(super) fn send(&mut self, client: Client, question: Vec<u8>) {
+    /// Sends a question of this socket, and with it those that the agent may ask after it.
+    pub(super) fn send(&mut self, client: Client, question: Vec<u8>, next: Vec<Vec<u8>>) {
         let index = self.line_of(client);
         let line = &self.lines[index];
         lock(&line.state).asked += 1;
+        let question = if next.is_empty() {
+            Datagram::Data {
+                peer: self.server.to,
+                payload: question,
+            }
+        } else {
+            Datagram::Ask { question, next }
+        };
         if line.question_tx.try_send(question).is_err() {
             tracing::debug!(to = %self.server.to, "dropped a question: the link is slower than the program");
         }
@@ -132,7 +141,7 @@ impl Drop for Line {
 async fn run(
     server: Arc<NameServer>,
     state: Arc<Mutex<State>>,
-    question_rx: mpsc::Receiver<Vec<u8>>,
+    question_rx: mpsc::Receiver<Datagram>,
 ) {
     let Ok(streams) = server.shared.streams().await else {
         tracing::debug!(to = %server.to, "no link to a name server");
@@ -147,7 +156,7 @@ async fn run(
         let (reader, writer) = tokio::io::split(streams.open(&header).await?);
         tokio::select! {
             result = answers(reader, &server, &state) => result,
-            result = questions(writer, question_rx, server.to) => result,
+            result = questions(writer, question_rx) => result,
         }
     }
     .await;
@@ -158,11 +167,10 @@ async fn run(
 
 async fn questions(
     mut writer: WriteHalf<Stream>,
-    mut question_rx: mpsc::Receiver<Vec<u8>>,
-    to: SocketAddr,
+    mut question_rx: mpsc::Receiver<Datagram>,
 ) -> io::Result<()> {
-    while let Some(payload) = question_rx.recv().await {
-        match write_frame(&mut writer, &Datagram::Data { peer: to, payload }).await {
+    while let Some(question) = question_rx.recv().await {
+        match write_frame(&mut writer, &question).await {
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 tracing::debug!(%error, "dropped a datagram that no frame holds");
             }
@@ -191,13 +199,20 @@ async fn answers(
     loop {
         match read_frame(&mut reader).await {
             Ok(Datagram::Data { payload, .. }) => {
-                let client = {
-                    let mut state = lock(state);
-                    state.answered += 1;
-                    state.client
-                };
-                deliver(server, client, &payload);
+                match server.ahead().heard(&payload, Instant::now()) {
+                    Heard::Programs => {
+                        let client = {
+                            let mut state = lock(state);
+                            state.answered += 1;
+                            state.client
+                        };
+                        deliver(server, client, &payload);
+                    }
+                    Heard::Ahead(Some((client, answer))) => deliver(server, Some(client), &answer),
+                    Heard::Ahead(None) => {}
+                }
             }
+            Ok(Datagram::Ask { .. }) => return Err(io::ErrorKind::InvalidData.into()),
             Ok(Datagram::Error(error)) => {
                 tracing::debug!(%error, "a name server's socket has an error");
                 lock(state).answered += 1;

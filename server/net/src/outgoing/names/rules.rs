@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use mirrord_protocol::event::{EventKind, Place};
-use mirrord_rules::{AlignedBlock, BlockError, DnsDecision, Side};
+use mirrord_rules::{AlignedBlock, BlockError, DnsDecision, Rules, Side};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::here::Question;
@@ -53,29 +53,45 @@ impl NameRules {
             }
         };
         let asked = question.name.clone();
-        let whole = match address_of(&asked) {
+        let (written, decision) = self.decide(rules, &asked);
+        match written {
+            Some(written) => question.name = written.to_owned(),
+            None if !decision.matched && self.is_completed(&asked) => {
+                // This machine's own search list has no business with it.
+                question.name.push('.');
+            }
+            None => {}
+        }
+        self.tell(asked.clone(), &decision);
+        (decision.place == Side::Local).then_some(question)
+    }
+
+    /// Whether this machine's resolver would answer for a name, in small letters. Nothing is told.
+    pub(super) fn keeps_here(&self, name: &str) -> bool {
+        // Damaged rules are told when the program asks.
+        let rules = self.block.rules();
+        rules.is_ok_and(|rules| self.decide(rules, name).1.place == Side::Local)
+    }
+
+    /// The decision about a name that is asked for, and how it was written if that decided.
+    fn decide<'a, 'n>(
+        &'a self,
+        rules: Rules<'a>,
+        asked: &'n str,
+    ) -> (Option<&'n str>, DnsDecision<'a>) {
+        let whole = match address_of(asked) {
             Some(address) => rules.dns(&address.to_string(), 0),
-            None => rules.dns(&asked, 0),
+            None => rules.dns(asked, 0),
         };
         let mut readings = self.search.iter().filter_map(|domain| {
             let written = asked.strip_suffix(domain.as_str())?.strip_suffix('.')?;
             let decision = rules.dns(written, 0);
-            decision.matched.then_some((written, decision))
+            decision.matched.then_some((Some(written), decision))
         });
-        let decision = if whole.matched {
-            whole
-        } else if let Some((written, decision)) = readings.next() {
-            question.name = written.to_owned();
-            decision
-        } else {
-            if self.is_completed(&asked) {
-                // This machine's own search list has no business with it.
-                question.name.push('.');
-            }
-            whole
-        };
-        self.tell(asked.clone(), &decision);
-        (decision.place == Side::Local).then_some(question)
+        match readings.next() {
+            Some(reading) if !whole.matched => reading,
+            _ => (None, whole),
+        }
     }
 
     /// Leave to ask this machine's resolver, if few others do.

@@ -105,6 +105,9 @@ impl Association {
             Input::Pod(PodEvent::Datagram(Datagram::Data { peer, payload })) => {
                 self.deliver(peer, &payload);
             }
+            Input::Pod(PodEvent::Datagram(Datagram::Ask { .. })) => {
+                tracing::warn!("the agent asked a question, which only a session does");
+            }
             Input::Pod(PodEvent::Datagram(Datagram::Error(error))) => {
                 tracing::debug!(%error, "an error in the pod");
                 if self.key.peer.is_some() && error.errno == libc::ECONNREFUSED {
