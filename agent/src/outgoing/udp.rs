@@ -4,7 +4,7 @@ mod look_ahead;
 
 use std::cell::RefCell;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Mutex as QuickMutex, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +12,13 @@ use mirrord_link::{Stream, read_frame, write_frame};
 use mirrord_protocol::control::RemoteError;
 use mirrord_protocol::streams::{Datagram, StreamReply};
 use rustix::net::RecvFlags;
+use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncWriteExt, Interest, ReadHalf, WriteHalf};
-use tokio::net::UdpSocket;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::{refuse, remote_error};
+use crate::readiness::register_udp;
 use look_ahead::LookAhead;
 
 /// A socket that nobody used for this long is given back; the session opens another when the
@@ -25,6 +26,9 @@ use look_ahead::LookAhead;
 const IDLE: Duration = Duration::from_secs(120);
 /// No datagram is longer (udp(7)).
 const LONGEST: usize = 65_535;
+
+/// A refusal alone (ICMP) does not make a socket readable to tokio.
+const INPUT: Interest = Interest::READABLE.add(Interest::ERROR);
 
 thread_local! {
     // One for all sockets of this thread: a datagram is copied out before anything waits.
@@ -36,7 +40,7 @@ pub(super) async fn serve(
     ipv6: bool,
     mut stream: Stream,
 ) -> io::Result<()> {
-    let socket = match open(peer, ipv6).await {
+    let socket = match open(peer, ipv6) {
         Ok(socket) => socket,
         Err(error) => {
             let tried = match peer {
@@ -47,7 +51,7 @@ pub(super) async fn serve(
         }
     };
     let reply = StreamReply::Connected {
-        local: socket.local_addr().ok(),
+        local: socket.get_ref().local_addr().ok(),
         peer,
     };
     write_frame(&mut stream, &reply).await?;
@@ -69,22 +73,24 @@ pub(super) async fn serve(
     result
 }
 
-async fn open(peer: Option<SocketAddr>, ipv6: bool) -> io::Result<UdpSocket> {
+fn open(peer: Option<SocketAddr>, ipv6: bool) -> io::Result<AsyncFd<UdpSocket>> {
     let any: SocketAddr = if peer.map_or(ipv6, |peer| peer.is_ipv6()) {
         (Ipv6Addr::UNSPECIFIED, 0).into()
     } else {
         (Ipv4Addr::UNSPECIFIED, 0).into()
     };
-    let socket = UdpSocket::bind(any).await?;
+    let socket = UdpSocket::bind(any)?;
+    socket.set_nonblocking(true)?;
     rustix::net::sockopt::set_socket_broadcast(&socket, true)?;
     if let Some(peer) = peer {
-        socket.connect(peer).await?;
+        socket.connect(peer)?;
     }
-    Ok(socket)
+    // Not for writing: each datagram that left would wake us.
+    register_udp(socket, INPUT)
 }
 
 struct Association {
-    socket: UdpSocket,
+    socket: AsyncFd<UdpSocket>,
     peer: Option<SocketAddr>,
     writer: Mutex<WriteHalf<Stream>>,
     used: QuickMutex<Instant>,
@@ -129,26 +135,34 @@ impl Association {
     }
 
     async fn send(&self, peer: SocketAddr, payload: &[u8]) -> io::Result<usize> {
-        match self.peer {
-            Some(_) => self.socket.send(payload).await,
-            None => self.socket.send_to(payload, peer).await,
+        loop {
+            let socket = self.socket.get_ref();
+            let sent = match self.peer {
+                Some(_) => socket.send(payload),
+                None => socket.send_to(payload, peer),
+            };
+            match sent {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Rare, so waiting for room is not prepared for.
+                    let socket = register_udp(socket.try_clone()?, Interest::WRITABLE)?;
+                    socket.writable().await?.retain_ready();
+                }
+                sent => return sent,
+            }
         }
     }
 
     async fn receive_all(&self) -> io::Result<()> {
         loop {
-            // A refusal alone (ICMP) does not make a socket readable to tokio.
-            let either = Interest::READABLE | Interest::ERROR;
-            let receive = || {
+            let receive = |socket: &UdpSocket| {
                 SCRATCH.with_borrow_mut(|scratch| {
                     let flags = RecvFlags::DONTWAIT;
-                    let (size, _, from) =
-                        rustix::net::recvfrom(&self.socket, &mut scratch[..], flags)?;
+                    let (size, _, from) = rustix::net::recvfrom(socket, &mut scratch[..], flags)?;
                     let from = from.ok_or(io::ErrorKind::InvalidData)?;
                     Ok((scratch[..size].to_vec(), SocketAddr::try_from(from)?))
                 })
             };
-            let received = self.socket.async_io(either, receive).await;
+            let received = self.socket.async_io(INPUT, receive).await;
             let datagram = match received {
                 Ok((payload, from)) => {
                     self.ask_next(from, &payload).await;

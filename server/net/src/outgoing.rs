@@ -23,6 +23,7 @@ use crate::peers::PeerTable;
 mod meeting;
 mod names;
 mod pending;
+mod readable;
 mod tcp;
 mod udp;
 mod unix;

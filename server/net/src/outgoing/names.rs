@@ -10,17 +10,19 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mirrord_protocol::control::AddressPair;
 use mirrord_protocol::local::{Loopback, Relay, Ticket};
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::Shared;
 use super::meeting::mapped;
+use super::readable;
 use crate::peers::{Kind, relay_tag};
 use crate::sockets::{self, Transport};
 
@@ -65,7 +67,8 @@ struct NameServer {
     via: SocketAddr,
     /// Of the relay's entry in the table.
     tag: u64,
-    socket: UdpSocket,
+    /// For reading only: each datagram that the program took would wake us.
+    socket: AsyncFd<UdpSocket>,
     ahead: Mutex<Ahead>,
 }
 
@@ -110,10 +113,10 @@ fn find_or_make(
     } else {
         (Ipv4Addr::LOCALHOST, 0).into()
     };
-    let socket = std::net::UdpSocket::bind(any)?;
+    let socket = UdpSocket::bind(any)?;
     socket.set_nonblocking(true)?;
-    let socket = UdpSocket::from_std(socket)?;
     let via = socket.local_addr()?;
+    let socket = readable::register(socket)?;
     let server = Arc::new(NameServer {
         shared: shared.clone(),
         to,
@@ -134,26 +137,33 @@ fn find_or_make(
 
 async fn serve(server: Arc<NameServer>) {
     let mut lines = Lines::of(&server);
+    let mut alarm = Alarm::default();
     loop {
+        alarm.set(&server);
         let readable = tokio::select! {
             readable = server.socket.readable() => readable,
-            () = server.overdue() => {
+            () = alarm.rings() => {
                 for waited in server.ahead().overdue(Instant::now()) {
                     lines.send(waited.client, waited.question, Vec::new());
                 }
                 continue;
             }
         };
-        if let Err(error) = readable {
-            tracing::warn!(%error, "could not wait for a relay to a name server");
-            return;
-        }
-        let received = SCRATCH.with_borrow_mut(|scratch| {
-            let (size, from) = server.socket.try_recv_from(scratch)?;
-            io::Result::Ok((scratch[..size].to_vec(), from))
+        let mut readable = match readable {
+            Ok(readable) => readable,
+            Err(error) => {
+                tracing::warn!(%error, "could not wait for a relay to a name server");
+                return;
+            }
+        };
+        let received = readable.try_io(|socket| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let (size, from) = socket.get_ref().recv_from(scratch)?;
+                Ok((scratch[..size].to_vec(), from))
+            })
         });
         match received {
-            Ok((payload, from)) => match server.client(from) {
+            Ok(Ok((payload, from))) => match server.client(from) {
                 Some(client) => {
                     if !server.answered_here(client, &payload) {
                         server.ask(&mut lines, client, payload);
@@ -163,10 +173,35 @@ async fn serve(server: Arc<NameServer>) {
                     tracing::debug!(%from, "a datagram for a name server came from no program of this session");
                 }
             },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // An answer of ours found its socket closed (udp(7)).
-            Err(error) => tracing::debug!(%error, "could not read a relay to a name server"),
+            Ok(Err(error)) => tracing::debug!(%error, "could not read a relay to a name server"),
+            // Nothing was there.
+            Err(_) => {}
         }
+    }
+}
+
+/// Rings when a question has waited too long for an answer that is on its way, or sooner: a timer
+/// that is set wakes the event loop, so it is not set anew for each question.
+#[derive(Default)]
+struct Alarm {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    fn set(&mut self, server: &NameServer) {
+        if self.sleep.is_none() {
+            let deadline = server.ahead().deadline();
+            self.sleep = deadline.map(|deadline| Box::pin(tokio::time::sleep_until(deadline)));
+        }
+    }
+
+    async fn rings(&mut self) {
+        match &mut self.sleep {
+            Some(sleep) => sleep.await,
+            None => std::future::pending().await,
+        }
+        self.sleep = None;
     }
 }
 
@@ -197,15 +232,6 @@ impl NameServer {
 
     fn ahead(&self) -> MutexGuard<'_, Ahead> {
         self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Completes when a question has waited too long for an answer that is on its way.
-    async fn overdue(&self) {
-        let deadline = self.ahead().deadline();
-        match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
-            None => std::future::pending().await,
-        }
     }
 
     /// Answers a question of the program from what was asked ahead, or lets it be asked.

@@ -230,7 +230,7 @@ pub(super) fn deliver(server: &NameServer, client: Option<Client>, payload: &[u8
         return;
     };
     // A full buffer of the program drops it, as it would in the pod.
-    if let Err(error) = server.socket.try_send_to(payload, client.address) {
+    if let Err(error) = server.socket.get_ref().send_to(payload, client.address) {
         tracing::debug!(%error, "an answer did not reach the program");
     }
 }

@@ -225,7 +225,7 @@ impl Association {
                 }
                 // A full buffer of the program drops it, as it would in the pod; a closed socket
                 // is noticed by the relay's reader.
-                if let Err(error) = relay.socket.try_send(payload) {
+                if let Err(error) = relay.send(payload) {
                     tracing::debug!(%error, %peer, "a datagram did not reach the program");
                 }
             }

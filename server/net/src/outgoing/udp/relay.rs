@@ -2,15 +2,16 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 
 use mirrord_protocol::control::AddressPair;
-use tokio::net::UdpSocket;
+use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::association::Input;
+use crate::outgoing::readable;
 use crate::peers::{Kind, PeerTable};
 
 /// No datagram is longer (udp(7)).
@@ -23,7 +24,8 @@ thread_local! {
 
 /// A relay socket; its entry in the table and its task go with it.
 pub(super) struct RelaySocket {
-    pub(super) socket: Arc<UdpSocket>,
+    /// For reading only: each datagram that the program took would wake us.
+    socket: Arc<AsyncFd<UdpSocket>>,
     pub(super) via: SocketAddr,
     peers: Arc<PeerTable>,
     tag: u64,
@@ -42,11 +44,11 @@ impl RelaySocket {
             SocketAddr::V4(_) => (Ipv4Addr::LOCALHOST, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::LOCALHOST, 0).into(),
         };
-        let socket = std::net::UdpSocket::bind(any)?;
+        let socket = UdpSocket::bind(any)?;
         socket.set_nonblocking(true)?;
         socket.connect(program)?;
-        let socket = Arc::new(UdpSocket::from_std(socket)?);
         let via = socket.local_addr()?;
+        let socket = Arc::new(readable::register(socket)?);
         let reader = tokio::spawn(read(socket.clone(), peer, input_tx)).abort_handle();
         Ok(RelaySocket {
             socket,
@@ -55,6 +57,11 @@ impl RelaySocket {
             tag: 0,
             reader,
         })
+    }
+
+    /// Hands a datagram to the program.
+    pub(super) fn send(&self, payload: &[u8]) -> io::Result<usize> {
+        self.socket.get_ref().send(payload)
     }
 
     /// Enters the relay into the table, before the program can hear of its address.
@@ -79,25 +86,32 @@ impl Drop for RelaySocket {
     }
 }
 
-async fn read(socket: Arc<UdpSocket>, to: SocketAddr, input_tx: mpsc::Sender<Input>) {
+async fn read(socket: Arc<AsyncFd<UdpSocket>>, to: SocketAddr, input_tx: mpsc::Sender<Input>) {
     loop {
-        if let Err(error) = socket.readable().await {
-            tracing::warn!(%error, "could not wait for a UDP relay");
-            return;
-        }
-        let received = SCRATCH.with_borrow_mut(|scratch| {
-            socket
-                .try_recv(scratch)
-                .map(|size| scratch[..size].to_vec())
+        let mut readable = match socket.readable().await {
+            Ok(readable) => readable,
+            Err(error) => {
+                tracing::warn!(%error, "could not wait for a UDP relay");
+                return;
+            }
+        };
+        let received = readable.try_io(|socket| {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let size = socket.get_ref().recv(scratch)?;
+                Ok(scratch[..size].to_vec())
+            })
         });
         let input = match received {
-            Ok(payload) => Input::FromProgram { to, payload },
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-            Err(error) if error.raw_os_error() == Some(libc::ECONNREFUSED) => Input::NobodyThere,
-            Err(error) => {
+            Ok(Ok(payload)) => Input::FromProgram { to, payload },
+            Ok(Err(error)) if error.raw_os_error() == Some(libc::ECONNREFUSED) => {
+                Input::NobodyThere
+            }
+            Ok(Err(error)) => {
                 tracing::debug!(%error, "could not read a UDP relay");
                 continue;
             }
+            // Nothing was there.
+            Err(_) => continue,
         };
         if input_tx.send(input).await.is_err() {
             return;
