@@ -304,6 +304,8 @@ pub struct SessionStatus {
     pub started_at: String,
     /// The configuration file.
     pub config_file: Option<PathBuf>,
+    /// What chose it.
+    pub config_chosen: Chosen,
     /// Processes that run in it.
     pub processes: Vec<Process>,
     /// Ports that its programs listen on.
@@ -314,6 +316,16 @@ pub struct SessionStatus {
     pub next_seq: u64,
     /// The session is over and its agent kept for the next one until then (RFC 3339, UTC).
     pub warm_until: Option<String>,
+}
+
+/// What chose a configuration file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Chosen {
+    /// `explicit`, `environment`, `active`, `default` or `none`.
+    pub source: String,
+    /// The same in a sentence.
+    pub why: String,
 }
 
 /// Whose end ends a session.
@@ -447,6 +459,9 @@ pub struct SessionOptions {
     pub working_directory: PathBuf,
     /// The program, when it is known; its own folder is this machine's.
     pub program: Option<PathBuf>,
+    /// Folders of the debugger, which are this machine's.
+    #[serde(default)]
+    pub tools: Vec<PathBuf>,
     /// How long it waits for a process.
     pub expires_ms: u64,
     /// How long its agent is kept for the next session after its end; 0: not at all.
@@ -461,6 +476,9 @@ pub struct SessionOptions {
 pub struct ConfigSource {
     /// The file; `None`: the one found in `folder`, or none.
     pub file: Option<PathBuf>,
+    /// What chose `file`, when that was not the user's own word.
+    #[serde(default)]
+    pub chosen: Option<Chosen>,
     /// Where it is looked for, and what relative paths in it mean.
     pub folder: PathBuf,
     /// Beats the configuration's target.

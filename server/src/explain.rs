@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use crate::daemon::configs::origin_of;
 use anyhow::{Result, bail};
 use mirrord_config::{Config, machine};
 use mirrord_editor_protocol::explain::{ExplainParams, ExplainResult};
@@ -13,6 +14,12 @@ const SOME_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 /// Explains one thing.
 pub fn explain(config: &Config, asked: &ExplainParams) -> Result<ExplainResult> {
+    let mut result = look(config, asked)?;
+    result.origin = Some(origin_of(&config.rule_origin(&result.rule)));
+    Ok(result)
+}
+
+fn look(config: &Config, asked: &ExplainParams) -> Result<ExplainResult> {
     let block = config.compiled_rules_for(&machine(None))?;
     let rules = block.rules()?;
     match asked {

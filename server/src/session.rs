@@ -43,7 +43,7 @@ use mirrord_config::LoadedConfig;
 use mirrord_protocol::control::Notice;
 use mirrord_protocol::event::EventKind;
 use mirrord_protocol::local::{FromSupervisor, ToSupervisor};
-use mirrord_protocol::session_control::{OwnedBy, SessionState};
+use mirrord_protocol::session_control::{Chosen, OwnedBy, SessionState};
 use mirrord_supervisor::tell;
 use tokio::time::{Instant, sleep_until};
 
@@ -79,6 +79,8 @@ pub struct About {
     pub workspace: Option<PathBuf>,
     /// Whose end ends it.
     pub owned_by: OwnedBy,
+    /// What chose the configuration, where the starter knows it better than the loading.
+    pub chosen: Option<Chosen>,
 }
 
 /// What runs in a session.
@@ -97,6 +99,8 @@ pub struct Launch {
     pub working_directory: PathBuf,
     /// The program, when it is known.
     pub program: Option<PathBuf>,
+    /// Folders of the debugger.
+    pub tools: Vec<PathBuf>,
 }
 
 /// Which agent serves the session.

@@ -11,6 +11,7 @@ fn main() {
         home: Some(b"/home/developer".to_vec()),
         working_directory: Some(b"/home/developer/projects/service".to_vec()),
         executable: Some(b"/home/developer/projects/service/target/debug/service".to_vec()),
+        tools: Vec::new(),
         temporary_directory: Some(b"/tmp".to_vec()),
     };
     let text = |list: &[&str]| {

@@ -130,6 +130,12 @@ pub(crate) fn rules(source: &RuleSource) -> Vec<(Default, String)> {
     {
         rules.push((Default::Local, below(&escape(directory))));
     }
+    // The debugger reads its own files inside the debuggee.
+    for tool in machine.tools.iter().map(|tool| without_slash(tool)) {
+        if !tool.is_empty() {
+            rules.push((Default::Local, below(&escape(tool))));
+        }
+    }
     // Hidden files of the user: settings of this machine's tools.
     if let Some(home) = home {
         rules.push((Default::Local, format!(r"^{}/\.", escape(home))));

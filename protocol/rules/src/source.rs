@@ -149,6 +149,8 @@ pub struct Machine {
     pub working_directory: Option<Vec<u8>>,
     /// The program that is started.
     pub executable: Option<Vec<u8>>,
+    /// Folders of tools of this machine that run with the program: its debugger's.
+    pub tools: Vec<Vec<u8>>,
     /// `$TMPDIR`, or `/tmp`.
     pub temporary_directory: Option<Vec<u8>>,
 }

@@ -16,6 +16,7 @@ fn machine() -> Machine {
         home: Some(b"/home/bear/".to_vec()),
         working_directory: Some(b"/work/my (app)".to_vec()),
         executable: Some(b"/work/target/app".to_vec()),
+        tools: vec![b"/srv/gdb/".to_vec(), b"/".to_vec()],
         temporary_directory: Some(b"/scratch".to_vec()),
     }
 }
@@ -271,4 +272,26 @@ fn only_plain_paths_may_be_decided() {
     ] {
         assert_eq!(is_plain(path.as_bytes()), plain, "{path:?}");
     }
+}
+
+#[test]
+fn the_debuggers_own_files_are_this_machines() {
+    let read = block(FsSource::default());
+    assert_eq!(place(&read, "/srv/gdb", Read), Local);
+    assert_eq!(place(&read, "/srv/gdb/share/gdb/python/x.txt", Read), Local);
+    assert_eq!(place(&read, "/srv/gdbs", Read), READ_ONLY);
+    assert_eq!(
+        place(&read, "/srv/data", Read),
+        READ_ONLY,
+        "the root is nobody's folder"
+    );
+    let listed = block(FsSource {
+        read_only: list(&["^/srv/gdb/data"]),
+        ..FsSource::default()
+    });
+    assert_eq!(
+        place(&listed, "/srv/gdb/data", Read),
+        READ_ONLY,
+        "a list comes first"
+    );
 }

@@ -21,6 +21,7 @@ mod page;
 mod parse;
 pub mod problem;
 pub mod reader;
+mod rule_origin;
 mod rules;
 pub mod schema;
 pub mod setting;

@@ -57,6 +57,8 @@ pub struct LoadedConfig {
     pub warnings: Vec<Problem>,
     /// The file it was read from.
     pub file: Option<PathBuf>,
+    /// By what it was chosen.
+    pub source: Source,
     /// Why that one, in a sentence.
     pub why: String,
     /// Keys that are recognised and not served.
@@ -159,6 +161,7 @@ pub fn load_chosen(
             config,
             warnings: choice.warnings.into_iter().chain(notes).collect(),
             file: choice.path,
+            source: choice.source,
             why: choice.why,
             unserved,
         }),

@@ -183,6 +183,7 @@ pub fn machine(program: Option<&Path>) -> Machine {
             .ok()
             .map(|path| bytes(path.into_os_string())),
         executable: program.map(|path| bytes(path.as_os_str().to_owned())),
+        tools: Vec::new(),
         temporary_directory: Some(bytes(std::env::temp_dir().into_os_string())),
     }
 }

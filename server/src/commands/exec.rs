@@ -33,6 +33,7 @@ pub fn run(arguments: Exec, log: String) -> Result<i32> {
             name: arguments.command[0].to_string_lossy().into_owned(),
             workspace: std::env::current_dir().ok(),
             owned_by: OwnedBy::User,
+            chosen: None,
         },
         work: Work::Program(arguments.command),
         log,

@@ -169,10 +169,33 @@ impl Client {
         config_uri: Option<&str>,
         env: BTreeMap<String, String>,
     ) -> Wanted {
-        let folder = workspace
-            .and_then(uri::to_path)
-            .or_else(|| self.said().folders.first().cloned())
-            .unwrap_or_else(|| PathBuf::from("/"));
+        let folder = self.owning_folder(workspace, &[]);
+        self.wanted_in(folder, config_uri, env)
+    }
+
+    /// The folder that a launch belongs to: the one that it names, the nearest around the paths
+    /// `inside`, else the client's first.
+    pub fn owning_folder(&self, workspace: Option<&str>, inside: &[&Path]) -> PathBuf {
+        let named = workspace.and_then(uri::to_path);
+        let said = self.said();
+        let owner = mirrord_config::owning_folder(&said.folders, named.as_deref(), inside);
+        match (owner, inside.first()) {
+            (Some((folder, why)), _) => {
+                tracing::debug!("{why}");
+                folder.to_owned()
+            }
+            (None, Some(inside)) => inside.to_path_buf(),
+            (None, None) => PathBuf::from("/"),
+        }
+    }
+
+    /// What a launch that belongs to this folder says about its configuration.
+    pub fn wanted_in(
+        &self,
+        folder: PathBuf,
+        config_uri: Option<&str>,
+        env: BTreeMap<String, String>,
+    ) -> Wanted {
         Wanted {
             explicit: config_uri.and_then(uri::to_path),
             active: self.active_file(&folder),

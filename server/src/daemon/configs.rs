@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use mirrord_config::{
-    Choice, Config, ConfigErrors, Flags, Format, LoadedConfig, Problem, Severity, Source,
-    Surroundings, edit, edit::EditError, git_branch,
+    Choice, Config, ConfigErrors, Flags, Format, LoadedConfig, Problem, Severity, Surroundings,
+    edit, edit::EditError, git_branch, setting::Origin,
 };
 use mirrord_editor_protocol::ErrorKind;
 use mirrord_editor_protocol::config::{self as wire, ConfigChoice, ConfigSource};
@@ -70,14 +70,29 @@ impl Wanted {
 pub fn choice_of(choice: &Choice) -> ConfigChoice {
     ConfigChoice {
         uri: choice.path.as_deref().map(uri::from_path),
-        source: match choice.source {
-            Source::Explicit => ConfigSource::Explicit,
-            Source::Active => ConfigSource::Active,
-            Source::Launch | Source::Environment => ConfigSource::Environment,
-            Source::Found => ConfigSource::Default,
-            Source::Nothing => ConfigSource::None,
-        },
+        source: ConfigSource::from(choice.source.name()),
         why: Some(choice.why.clone()),
+    }
+}
+
+/// Where a value comes from, for the wire.
+pub fn origin_of(origin: &Origin) -> wire::Origin {
+    let (kind, name) = match origin {
+        Origin::Default => (wire::OriginKind::Default, None),
+        Origin::File(_) => (wire::OriginKind::File, None),
+        Origin::Template(_) => (wire::OriginKind::Template, None),
+        Origin::Env(name) => (wire::OriginKind::Env, Some(name.clone())),
+        Origin::Flag(flag) => (wire::OriginKind::Flag, Some((*flag).to_owned())),
+    };
+    let text = origin.place().map(|place| {
+        let (path, text) = (place.file.path.clone(), place.file.text.clone());
+        (Text { path, text }, place)
+    });
+    wire::Origin {
+        kind,
+        name,
+        uri: text.as_ref().map(|(text, _)| uri::from_path(&text.path)),
+        range: text.and_then(|(text, place)| text.range(&place.span)),
     }
 }
 

@@ -80,8 +80,8 @@ pub fn wire(status: SessionStatus) -> Session {
     };
     let config = status.config_file.as_deref().map(|file| ConfigChoice {
         uri: Some(uri::from_path(file)),
-        source: ConfigSource::Explicit,
-        why: None,
+        source: ConfigSource::from(status.config_chosen.source.as_str()),
+        why: Some(status.config_chosen.why.clone()),
     });
     Session {
         session_id: status.id,

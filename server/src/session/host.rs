@@ -166,11 +166,13 @@ fn session_options(options: SessionOptions, config: LoadedConfig, target: Target
             expires: Duration::from_millis(options.expires_ms),
             working_directory: options.working_directory,
             program: options.program,
+            tools: options.tools,
         }),
         about: About {
             name: options.name,
             workspace: options.workspace,
             owned_by: options.owned_by,
+            chosen: options.config.chosen,
         },
         log: options.log,
     }

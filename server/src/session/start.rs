@@ -16,7 +16,7 @@ use mirrord_net::outgoing::{NameRules, OutgoingRelays};
 use mirrord_net::peers::PeerTable;
 use mirrord_protocol::control::TargetFacts;
 use mirrord_protocol::hello::Purpose;
-use mirrord_protocol::session_control::{SessionState, SessionStatus};
+use mirrord_protocol::session_control::{Chosen, SessionState, SessionStatus};
 use mirrord_supervisor::LaunchTerms;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::{mpsc, watch};
@@ -222,6 +222,10 @@ fn first_status(
         pid: rustix::process::getpid().as_raw_nonzero().get(),
         started_at: events::now(),
         config_file: config.file.clone(),
+        config_chosen: about.chosen.unwrap_or_else(|| Chosen {
+            source: config.source.name().to_owned(),
+            why: config.why.clone(),
+        }),
         processes: Vec::new(),
         ports: Vec::new(),
         paused: false,
@@ -238,6 +242,8 @@ fn machine(work: &Work) -> mirrord_rules::Machine {
             let mut machine = mirrord_config::machine(launch.program.as_deref());
             let folder = launch.working_directory.clone().into_os_string();
             machine.working_directory = Some(folder.into_vec());
+            let tools = launch.tools.iter().cloned();
+            machine.tools = tools.map(|tool| tool.into_os_string().into_vec()).collect();
             machine
         }
     }

@@ -418,3 +418,46 @@ inSandbox("the least configuration of a session runs the same program again, and
     assert.equal(gone.data.kind, "notFound");
     await leave(client);
 });
+
+inSandbox("a launch without a folder of its own belongs to the one around it, and says what chose its file", async ({ home, target, client }) => {
+    const uri = home.write("other/.mirrord/mirrord.yaml", "feature:\n  fs:\n    read_only:\n      - ^/srv/a$\n    mode: localwithoverrides\n");
+    const folder = `${home.workspaceUri}/other`;
+    await client.notify("workspace/didChangeWorkspaceFolders", { event: { added: [{ uri: folder, name: "other" }], removed: [] } });
+    const params = launch(home, [python, app], { target });
+    delete params.workspace;
+    const chosen = async (cwd) => {
+        params.launch.cwd = cwd;
+        const prepared = await client.request("mirrord/launch/prepare", params);
+        const { sessionId } = prepared;
+        const { config } = await client.request("mirrord/session/get", { sessionId });
+        assert.deepEqual(config, prepared.config, "the session says the same");
+        await client.request("mirrord/launch/abort", { sessionId });
+        return config;
+    };
+    const nested = await chosen(`${home.workspace}/other`);
+    assert.equal(nested.uri, uri);
+    assert.equal(nested.source, "default");
+    assert.match(nested.why, /is the folder's/);
+    const outer = await chosen(home.workspace);
+    assert.equal(outer.uri, `${home.workspaceUri}/.mirrord/mirrord.json`);
+    const resolved = await client.request("mirrord/config/resolve", { cwd: `${home.workspace}/other/src` });
+    assert.equal(resolved.config.uri, uri);
+
+    client.ignore("mirrord/config/activeChanged");
+    await client.request("mirrord/config/setActive", { workspace: folder, uri });
+    assert.equal((await chosen(`${home.workspace}/other`)).source, "active");
+    params.configUri = uri;
+    assert.equal((await chosen(home.workspace)).source, "explicit");
+
+    // Where the rule that decided is written.
+    const explain = (more) => client.request("mirrord/explain", { workspace: folder, ...more });
+    const listed = await explain({ path: "/srv/a" });
+    assert.equal(listed.place, "remote");
+    assert.deepEqual(listed.origin, { kind: "file", uri, range: { start: { line: 3, character: 8 }, end: { line: 3, character: 16 } } });
+    const mode = await explain({ path: "/srv/b" });
+    assert.equal(mode.place, "local");
+    assert.equal(mode.origin.range.start.line, 4);
+    assert.deepEqual((await explain({ path: "/usr/lib/x" })).origin, { kind: "default" });
+    assert.deepEqual((await explain({ port: 8080 })).origin, { kind: "default" });
+    await leave(client);
+});

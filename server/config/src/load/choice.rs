@@ -43,6 +43,19 @@ pub enum Source {
     Nothing,
 }
 
+impl Source {
+    /// The editors' protocol's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Explicit => "explicit",
+            Source::Active => "active",
+            Source::Launch | Source::Environment => "environment",
+            Source::Found => "default",
+            Source::Nothing => "none",
+        }
+    }
+}
+
 /// A chosen file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice {

@@ -1,28 +1,22 @@
 //! `mirrord/config/resolve`: which file a launch uses and why, and what all of it comes to.
 
-use mirrord_config::setting::Origin as From;
+use std::path::Path;
+
 use mirrord_config::{Flags, Surroundings, effective, git_branch, read_in};
 use mirrord_editor_protocol::ErrorKind;
-use mirrord_editor_protocol::config::{
-    EffectiveValue, Origin, OriginKind, ResolveParams, ResolveResult,
-};
+use mirrord_editor_protocol::config::{EffectiveValue, ResolveParams, ResolveResult};
 
 use super::{Outcome, apart};
 use crate::daemon::client::Client;
-use crate::daemon::configs::{Text, Wanted, choice_of};
+use crate::daemon::configs::{Text, Wanted, choice_of, origin_of};
 use crate::daemon::failure::Failure;
-use crate::daemon::uri;
 
 /// Says what a launch would use. A file with errors is answered as far as it can be read.
 pub async fn resolve(client: &Client, params: ResolveParams) -> Outcome<ResolveResult> {
-    let mut wanted = client.wanted_config(
-        params.workspace.as_deref(),
-        params.config_uri.as_deref(),
-        client.environment(&params.env),
-    );
-    if let (None, Some(cwd)) = (&params.workspace, &params.cwd) {
-        wanted.folder = cwd.into();
-    }
+    let inside: Vec<&Path> = params.cwd.iter().map(Path::new).collect();
+    let folder = client.owning_folder(params.workspace.as_deref(), &inside);
+    let environment = client.environment(&params.env);
+    let mut wanted = client.wanted_in(folder, params.config_uri.as_deref(), environment);
     wanted.target = params.target;
     apart(move || Ok(look(&wanted))).await?
 }
@@ -48,7 +42,7 @@ fn look(wanted: &Wanted) -> Outcome<ResolveResult> {
         .map(|value| EffectiveValue {
             path: value.path.join("."),
             value: value.value,
-            origin: origin_of(&value.origin, text.as_ref()),
+            origin: origin_of(&value.origin),
             redacted: value.redacted,
         })
         .collect();
@@ -69,25 +63,5 @@ fn read(path: std::path::PathBuf) -> Outcome<Text> {
             ErrorKind::NotFound,
             format!("could not read {}: {error}", path.display()),
         )),
-    }
-}
-
-fn origin_of(origin: &From, text: Option<&Text>) -> Origin {
-    let (kind, name) = match origin {
-        From::Default => (OriginKind::Default, None),
-        From::File(_) => (OriginKind::File, None),
-        From::Template(_) => (OriginKind::Template, None),
-        From::Env(name) => (OriginKind::Env, Some(name.clone())),
-        From::Flag(flag) => (OriginKind::Flag, Some((*flag).to_owned())),
-    };
-    let place = origin
-        .place()
-        .zip(text)
-        .filter(|(place, text)| place.file.text == text.text);
-    Origin {
-        kind,
-        name,
-        uri: place.map(|(_, text)| uri::from_path(&text.path)),
-        range: place.and_then(|(place, text)| text.range(&place.span)),
     }
 }

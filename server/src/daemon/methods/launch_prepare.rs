@@ -7,16 +7,17 @@
 mod injection;
 mod pick;
 mod progress;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mirrord_editor_protocol::ErrorKind;
 use mirrord_editor_protocol::launch::{Decision, Owner, PrepareParams, PrepareResult};
 use mirrord_launch::{Injection, Plan};
-use mirrord_protocol::session_control::{ConfigSource, OwnedBy, Prepared, SessionOptions};
+use mirrord_protocol::session_control::{Chosen, ConfigSource, OwnedBy, Prepared, SessionOptions};
 
 use self::injection::{facts, injection_of, placeholder};
 use self::progress::Progress;
@@ -61,12 +62,8 @@ pub async fn prepare(client: &Arc<Client>, params: PrepareParams) -> Outcome<Pre
     if draft.decision != Decision::Inject {
         return Ok(without_session(draft.decision, &draft.reason));
     }
-    let mut wanted = client.wanted_config(
-        params.workspace.as_deref(),
-        params.config_uri.as_deref(),
-        environment.clone(),
-    );
-    wanted.folder.clone_from(&folder);
+    let config_uri = params.config_uri.as_deref();
+    let mut wanted = client.wanted_in(folder.clone(), config_uri, environment.clone());
     wanted.target.clone_from(&params.target);
     let (wanted, has_target) = apart(move || {
         let has_target = wanted.load()?.config.target_name().is_some();
@@ -125,13 +122,13 @@ async fn is_active(client: &Arc<Client>, params: &PrepareParams) -> Outcome<bool
 /// Where the configuration is looked for and what relative paths mean: the folder that owns the
 /// launch, else where it runs.
 fn folder(client: &Client, params: &PrepareParams) -> PathBuf {
-    params
-        .workspace
-        .as_deref()
-        .and_then(uri::to_path)
-        .or_else(|| params.launch.cwd.as_deref().map(PathBuf::from))
-        .or_else(|| client.said().folders.first().cloned())
-        .unwrap_or_else(|| PathBuf::from("/"))
+    let launch = &params.launch;
+    let paths = [&launch.cwd, &launch.program].into_iter().flatten();
+    let inside: Vec<&Path> = paths
+        .map(Path::new)
+        .filter(|path| path.is_absolute())
+        .collect();
+    client.owning_folder(params.workspace.as_deref(), &inside)
 }
 
 fn plan(
@@ -150,14 +147,16 @@ async fn start(
     wanted: &Wanted,
     target: Option<String>,
     environment: &BTreeMap<String, String>,
-    folder: &std::path::Path,
+    folder: &Path,
 ) -> Outcome<Prepared> {
     let launch = &params.launch;
     let working_directory = launch
         .cwd
         .as_ref()
         .map_or_else(|| folder.to_path_buf(), |cwd| folder.join(cwd));
+    let choice = wanted.choose()?;
     let options = SessionOptions {
+        tools: tools::of(launch),
         name: launch.name.clone(),
         workspace: params.workspace.as_deref().and_then(uri::to_path),
         owned_by: match params.owned_by {
@@ -165,7 +164,11 @@ async fn start(
             _ => OwnedBy::User,
         },
         config: ConfigSource {
-            file: wanted.choose()?.path,
+            chosen: Some(Chosen {
+                source: choice.source.name().to_owned(),
+                why: choice.why,
+            }),
+            file: choice.path,
             folder: wanted.folder.clone(),
             target,
             incoming: None,

@@ -173,6 +173,7 @@ fn secrets_of_the_configuration_stay_behind() {
         config,
         warnings: Vec::new(),
         file: Some(path.into()),
+        source: mirrord_config::Source::Explicit,
         why: String::new(),
         unserved: Vec::new(),
     });
