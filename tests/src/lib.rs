@@ -3,6 +3,7 @@
 //! through us. The tests know the product only by its command line.
 
 pub mod differences;
+pub mod editor;
 pub mod pod;
 pub mod podman;
 pub mod product;

@@ -9,8 +9,16 @@ use std::time::{Duration, Instant};
 const DEADLINE: Duration = Duration::from_secs(20);
 /// The commands that the image has.
 const APPLETS: &[&str] = &["sh", "sleep", "cat", "env", "true"];
-/// The image's only name.
-const IMAGE: &str = "localhost/bed:1";
+/// The image's only name. Its glibc is this machine's, when `/usr` is mounted into it.
+pub const IMAGE: &str = "localhost/bed:1";
+
+/// Limits above our own need CAP_SYS_RESOURCE, which a test in a container has not.
+pub const LIMITS: [&str; 4] = [
+    "--ulimit",
+    "nofile=1024:1024",
+    "--ulimit",
+    "nproc=1024:1024",
+];
 
 /// Removed with all its containers when dropped.
 pub struct Podman {
@@ -51,13 +59,7 @@ impl Podman {
     /// Starts a container that stays until it is removed; returns its id.
     pub fn container(&self, name: &str, options: &[&str]) -> String {
         let mut arguments = vec!["run", "--detach", "--name", name, "--network", "none"];
-        // Limits above our own need CAP_SYS_RESOURCE, which a test in a container has not.
-        arguments.extend([
-            "--ulimit",
-            "nofile=1024:1024",
-            "--ulimit",
-            "nproc=1024:1024",
-        ]);
+        arguments.extend(LIMITS);
         arguments.extend(options);
         arguments.extend([IMAGE, "/bin/sleep", "1000"]);
         self.run(&arguments).trim().to_owned()
@@ -92,20 +94,29 @@ impl Podman {
         self.folder.path().join(name)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("podman");
+    /// What stands between `podman` and its command.
+    pub fn options(&self) -> Vec<String> {
+        let mut options = Vec::new();
         for (option, name) in [
             ("--root", "storage"),
             ("--runroot", "run"),
             ("--tmpdir", "tmp"),
         ] {
-            command.arg(option).arg(self.path(name));
+            let folder = self.path(name).into_os_string().into_string();
+            options.extend([option.to_owned(), folder.expect("UTF-8")]);
         }
+        // Without overlay mounts, systemd and journald it works in a container, too; and crun
+        // gives up on machines that have both kinds of control groups.
+        let fixed =
+            "--storage-driver vfs --cgroup-manager cgroupfs --events-backend none --runtime runc";
+        options.extend(fixed.split(' ').map(str::to_owned));
+        options
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("podman");
         command
-            // Without overlay mounts, systemd and journald it works in a container, too; and
-            // crun gives up on machines that have both kinds of control groups.
-            .args(["--storage-driver", "vfs", "--cgroup-manager", "cgroupfs"])
-            .args(["--events-backend", "none", "--runtime", "runc"])
+            .args(self.options())
             .args(arguments)
             .env_remove("CONTAINER_HOST");
         command
@@ -123,8 +134,12 @@ impl Podman {
 
     fn make_image(&self, archive: &Path) {
         let root = self.path("image");
-        for name in ["bin", "etc", "data", "proc", "tmp"] {
+        for name in ["bin", "etc", "data", "proc", "tmp", "usr"] {
             std::fs::create_dir_all(root.join(name)).expect("a folder");
+        }
+        for name in ["lib", "lib64"] {
+            let link = root.join(name);
+            std::os::unix::fs::symlink(format!("usr/{name}"), link).expect("a link");
         }
         std::fs::copy("/bin/busybox", root.join("bin/busybox"))
             .expect("busybox-static is installed");

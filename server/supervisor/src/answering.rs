@@ -199,6 +199,13 @@ impl Core {
         }
     }
 
+    /// A process gave its listener.
+    pub fn process_joins(&self, pid: i32) {
+        for handler in &self.handlers {
+            handler.process_joins(pid);
+        }
+    }
+
     /// A process ended.
     pub fn process_ended(&self, tgid: i32) {
         for handler in &self.handlers {

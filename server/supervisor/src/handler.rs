@@ -15,6 +15,9 @@ pub trait Handler: Send + Sync {
     /// Decides what becomes of one call.
     fn plan(&self, call: &Call, tracee: &Tracee) -> Plan;
 
+    /// A process joins the session; those that it starts from now on are in it by inheritance.
+    fn process_joins(&self, _pid: i32) {}
+
     /// A supervised process called `execve(2)` and it succeeded: what is kept about it and is
     /// not inherited over an exec can go.
     fn process_replaced(&self, _tgid: i32) {}

@@ -22,6 +22,7 @@ mod request;
 #[cfg(target_arch = "x86_64")]
 mod request_x86_64;
 mod resolve;
+mod roots;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -29,10 +30,7 @@ mod times;
 mod tree;
 mod written;
 
-use std::{
-    os::fd::{AsRawFd, OwnedFd},
-    sync::Arc,
-};
+use std::{os::fd::AsRawFd, sync::Arc};
 
 use mirrord_files::FilesClient;
 use mirrord_protocol::event::EventKind;
@@ -75,9 +73,7 @@ pub(crate) struct Shared {
     device: Option<(u32, u32)>,
     /// What `/proc` shows in front of paths on the mount, when it is not detached.
     mount_point: Option<Vec<u8>>,
-    local_root: OwnedFd,
-    /// Device and inode of `/` here.
-    root_identity: ((u32, u32), u64),
+    roots: roots::Roots,
 }
 
 /// Where decisions are told.
@@ -146,15 +142,12 @@ impl Paths {
 
 impl Shared {
     fn new(rules: LiveRules, pod: Box<dyn Pod>, events: Events) -> Result<Self, SupervisorError> {
-        use rustix::fs::{Mode, OFlags};
         sys::clear_umask();
         let mapper =
             Mapper::new(rules.get()).map_err(|error| SupervisorError::Rules(error.to_string()))?;
         let io = std::io::Error::from_raw_os_error;
-        let local_root = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .map_err(SupervisorError::setup("open the root folder"))?;
-        let root = sys::identity(b"/").map_err(io);
-        let root = root.map_err(SupervisorError::setup("look at the root folder"))?;
+        let roots = roots::Roots::new().map_err(io);
+        let roots = roots.map_err(SupervisorError::setup("look at the root folder"))?;
         let (mut device, mut mount_point) = (None, None);
         if let Some(mount) = pod.root() {
             let link = format!("/proc/self/fd/{}", mount.as_raw_fd());
@@ -179,8 +172,7 @@ impl Shared {
             programs: programs::Programs::default(),
             device,
             mount_point,
-            local_root,
-            root_identity: (root.device, root.inode),
+            roots,
         })
     }
 
@@ -283,6 +275,15 @@ impl Handler for Paths {
             (Some(shared), _) if call.nr == libc::SYS_getcwd => shared.getcwd(call, tracee),
             (Some(shared), _) => shared.plan(call, tracee),
             (None, _) => Plan::Continue,
+        }
+    }
+
+    fn process_joins(&self, pid: i32) {
+        if let Some(shared) = &self.shared
+            && let Err(errno) = shared.roots.joined(pid)
+        {
+            let error = std::io::Error::from_raw_os_error(errno);
+            tracing::warn!("could not look at the root folder of process {pid}: {error}");
         }
     }
 

@@ -169,6 +169,9 @@ fn serve(core: &Arc<Core>, keeper: &OwnedFd) -> Result<(), SupervisorError> {
         match (packet, fd.and_then(Listener::new)) {
             (Packet::Listener { index, of }, Some(listener)) => {
                 core.session.listeners.fetch_add(1, Ordering::AcqRel);
+                if of != 0 {
+                    core.process_joins(of);
+                }
                 let (session, crews_then) = (core.session.clone(), crews.clone());
                 let core_then = core.clone();
                 let closed = move || {

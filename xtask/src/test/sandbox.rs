@@ -20,7 +20,10 @@ fn skipped(program: &Path, as_root: bool) -> Option<&'static str> {
     if name.starts_with("users-") && !as_root {
         return Some("only root can make a pod that has several users");
     }
-    if name.starts_with("containers-") {
+    if ["containers-", "container_launches-"]
+        .iter()
+        .any(|one| name.starts_with(one))
+    {
         if !as_root {
             return Some("rootless Podman needs a user with sub-ids, which the test's has not");
         }

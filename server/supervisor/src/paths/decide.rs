@@ -14,6 +14,7 @@ use super::{
     kind::Kind,
     request::{At, Request},
     resolve::{Base, BaseKind, Found, Place, View, is_own_process, join, resolve},
+    roots::RootOf,
     sys::{self, Errno},
 };
 use crate::tracee::Tracee;
@@ -84,15 +85,27 @@ impl Shared {
             Some(self.base(tracee, at.dir)?)
         };
         let own_mount = matches!(&base, Some(base) if base.kind == BaseKind::Remote);
-        let view = Ruled {
+        let view = |here| Ruled {
             rules: self.rules.get(),
             access: kind.access(),
-            here: self.local_root.as_fd(),
+            here,
         };
-        let found = resolve(&view, base.as_ref(), &path, kind.follows());
-        if !matches!(found, Found::Kernel(_)) && !self.shares_root(tracee) {
-            // After chroot(2) or in a container of its own, names mean something else.
-            return Ok(Target::Kernel);
+        let found = resolve(
+            &view(self.roots.own()),
+            base.as_ref(),
+            &path,
+            kind.follows(),
+        );
+        if !matches!(found, Found::Kernel(_)) {
+            match self.roots.of(tracee) {
+                RootOf::Own => {}
+                RootOf::Other => return Ok(Target::Kernel),
+                RootOf::Container(root) => {
+                    let view = view(root.as_fd());
+                    let found = resolve(&view, base.as_ref(), &path, kind.follows());
+                    return Ok(self.in_container(tracee, request, found));
+                }
+            }
         }
         let target = match found {
             Found::Kernel(name) => {
@@ -125,6 +138,21 @@ impl Shared {
     /// Whether a name is that of the program (or script) that the caller executes.
     fn is_own_program(&self, tracee: &Tracee, name: &[u8]) -> bool {
         tracee.tgid().is_ok_and(|tgid| self.programs.is(tgid, name))
+    }
+
+    /// In a container only what is the pod's is ours to answer: all else the kernel finds in the
+    /// container, its programs too.
+    fn in_container(&self, tracee: &Tracee, request: &Request, found: Found) -> Target {
+        let Found::Elsewhere { name, raw } = found else {
+            return Target::Kernel;
+        };
+        if matches!(request.kind, Kind::Execute) {
+            return Target::Kernel;
+        }
+        match self.ruled(tracee, request, &name, raw) {
+            Target::Local(_) => Target::Kernel,
+            target => target,
+        }
     }
 
     /// What the rule makes of a path that is not simply local.
@@ -242,12 +270,6 @@ impl Shared {
             },
             None => path,
         }
-    }
-
-    fn shares_root(&self, tracee: &Tracee) -> bool {
-        let link = format!("/proc/{}/root", tracee.tid());
-        sys::identity(link.as_bytes())
-            .is_ok_and(|theirs| (theirs.device, theirs.inode) == self.root_identity)
     }
 
     /// `/proc/self` would be us: name the caller instead.

@@ -1,7 +1,7 @@
 //! One call that is ours to do: everything it needs, so that it can be done on another thread,
 //! and after a restart the same way again.
 
-use std::{os::fd::AsFd, os::fd::OwnedFd, sync::Arc};
+use std::{os::fd::OwnedFd, sync::Arc};
 
 use mirrord_files::{Walked, Want};
 use mirrord_protocol::creds::Creds;
@@ -178,7 +178,7 @@ impl Job {
                     Err(libc::EOPNOTSUPP)
                 }
             },
-            _ => Ok(Tree::local(self.shared.local_root.as_fd())),
+            _ => Ok(Tree::local(self.shared.roots.own())),
         }
     }
 
