@@ -48,12 +48,20 @@ pub(crate) fn undo(adapter: &Adapter, raw: &mut Raw) {
     }
 }
 
-/// Puts the launcher in front. `wanted` is why it must be there.
+/// Why the launcher must stand in front.
+pub(crate) struct Wanted {
+    /// What is special about the program, a sentence without its full stop.
+    pub why: String,
+    /// How it is built so that no launcher is needed.
+    pub instead: &'static str,
+}
+
+/// Puts the launcher in front.
 pub(crate) fn apply(
     adapter: &Adapter,
     raw: &mut Raw,
     injection: &Injection,
-    wanted: &str,
+    wanted: &Wanted,
 ) -> Result<Option<String>, Refusal> {
     let prefix = injection.prefix();
     match adapter.front {
@@ -103,18 +111,22 @@ pub(crate) fn apply(
             raw.insert(field.to_owned(), injection.launcher.clone().into());
             return Ok(Some(debugger));
         }
-        Front::Nowhere(help) => {
-            return Err(nowhere(wanted, help));
-        }
+        Front::Nowhere(other) => return Err(nowhere(wanted, other)),
     }
     Ok(None)
 }
 
-/// The refusal where no launcher can stand.
-pub(crate) fn nowhere(wanted: &str, help: &str) -> Refusal {
+/// The refusal where no launcher can stand; `other` is the debugger's own way out.
+pub(crate) fn nowhere(wanted: &Wanted, other: &str) -> Refusal {
     Refusal::new(
-        format!("{wanted}, and this debugger gives a launcher no place in front of it"),
-        help,
+        format!(
+            "{}, and this debugger gives a launcher no place in front of it",
+            wanted.why
+        ),
+        format!(
+            "{}; or {other}; or run it without a debugger, with `mirrord-server exec -- PROGRAM`",
+            wanted.instead
+        ),
     )
 }
 

@@ -12,7 +12,7 @@ use crate::{
     adapter::{Adapter, Front, Serve},
     container, environment,
     facts::{ExecutableFacts, Facts, FileType},
-    front,
+    front::{self, Wanted},
     launch::{Injection, adapter_type, attaches, object},
     outside, patch,
     plan::{Plan, Refusal},
@@ -105,10 +105,10 @@ fn change(
             Front::Gdb(_) => {
                 return Err(front::nowhere(
                     wanted,
-                    "send the whole configuration as `raw`, or link the program dynamically",
+                    "use an editor that sends its whole launch configuration (`raw`)",
                 ));
             }
-            Front::Nowhere(help) => return Err(front::nowhere(wanted, help)),
+            Front::Nowhere(other) => return Err(front::nowhere(wanted, other)),
             Front::Fields { .. } | Front::List(_) | Front::Debugger { .. } => {}
         }
     }
@@ -119,7 +119,7 @@ fn change(
     };
     Ok(Plan {
         decision: Decision::Inject,
-        reason: reason(adapter, wanted.as_deref()),
+        reason: reason(adapter, wanted.as_ref().map(|wanted| &*wanted.why)),
         argv: prefixed.then(|| ArgvChange {
             prefix: prefix.clone(),
             args: None,
@@ -253,9 +253,13 @@ fn contained(
 fn launcher_needed(
     adapter: &Adapter,
     executable: Option<&ExecutableFacts>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<Wanted>, Refusal> {
+    const DELVE: &str = "debug Go programs with delve (`\"type\": \"go\"`)";
     if matches!(adapter.front, Front::Debugger { .. }) {
-        return Ok(Some("Go programs are static".to_owned()));
+        return Ok(Some(Wanted {
+            why: "Go programs are static".to_owned(),
+            instead: DELVE,
+        }));
     }
     let Some(facts) = executable else {
         return Ok(None);
@@ -276,16 +280,28 @@ fn launcher_needed(
         ));
     }
     if facts.needs_launcher() {
-        let how = match facts.file {
-            FileType::Static => "is static, so a preload does not reach it",
-            _ => "is loaded by musl, which our library is not built for",
+        let (how, instead) = match facts.file {
+            FileType::Static if facts.go => ("is static, so a preload does not reach it", DELVE),
+            FileType::Static => (
+                "is static, so a preload does not reach it",
+                "link it dynamically for debugging (leave `-static` out; in Rust \
+                 `-C target-feature=-crt-static`)",
+            ),
+            _ => (
+                "is loaded by musl, which our library is not built for",
+                "build it for glibc for debugging (in Rust a `-gnu` target)",
+            ),
         };
-        return Ok(Some(format!("{path} {how}")));
+        let why = format!("{path} {how}");
+        return Ok(Some(Wanted { why, instead }));
     }
     // With its environment on its stack it would be executed once more, which a debugger that
     // counts the executions of its program does not survive.
     let counts = matches!(adapter.front, Front::Gdb(_));
-    Ok((facts.go && counts).then(|| format!("{path} is a Go program")))
+    Ok((facts.go && counts).then(|| Wanted {
+        why: format!("{path} is a Go program"),
+        instead: DELVE,
+    }))
 }
 
 fn reason(adapter: &Adapter, wanted: Option<&str>) -> String {

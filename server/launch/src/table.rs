@@ -60,9 +60,7 @@ const BASE: Adapter = Adapter {
     null_unsets: false,
     executable: &[],
     default_executable: None,
-    front: Front::Nowhere(
-        "link it dynamically for debugging, or run it with `mirrord-server exec`",
-    ),
+    front: Front::Nowhere("use another debugger"),
     ports: &[],
     helpers: &[],
 };

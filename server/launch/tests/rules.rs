@@ -227,6 +227,31 @@ fn what_cannot_join_is_refused_in_words() {
 }
 
 #[test]
+fn who_debugs_what_no_launcher_reaches_is_told_what_to_do() {
+    let go = {
+        let mut facts = fixed();
+        facts.executable.as_mut().unwrap().go = true;
+        facts
+    };
+    let musl = executable(FileType::Dynamic(CLibrary::Musl));
+    for (raw, facts, build, debugger) in [
+        (json!({"type": "lldb"}), &fixed(), "dynamically", "cppdbg"),
+        (json!({"type": "lldb-dap"}), &musl, "glibc", "cppdbg"),
+        (json!({"type": "gdb"}), &fixed(), "dynamically", "cppdbg"),
+        (json!({"type": "lldb"}), &go, "delve", "cppdbg"),
+        (json!({"type": "coreclr"}), &fixed(), "", "PublishAot"),
+        (json!({"type": "coreclr"}), &musl, "glibc", "linux-musl"),
+    ] {
+        let mut raw = raw;
+        raw["program"] = "/a".into();
+        let refusal = plan(&launch(raw.clone()), facts, &injection()).unwrap_err();
+        for words in [build, debugger, "mirrord-server exec -- PROGRAM"] {
+            assert!(refusal.help.contains(words), "{raw}: {}", refusal.help);
+        }
+    }
+}
+
+#[test]
 fn a_container_is_given_the_session_or_refused_in_words() {
     let run = |program: &str, args: &[&str]| {
         let raw = json!({"type": "run", "program": program, "args": args});

@@ -20,8 +20,7 @@ pub(super) static ROWS: &[Adapter] = &[
         executable: &["program"],
         default_executable: Some("dotnet"),
         front: Front::Nowhere(
-            "publish it without `PublishAot` and `StaticExecutable` for debugging, or run it \
-             with `mirrord-server exec`",
+            "publish it without `PublishAot`, `StaticExecutable` and `linux-musl` for debugging",
         ),
         ..BASE
     },

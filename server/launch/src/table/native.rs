@@ -17,8 +17,7 @@ const CPPDBG: Adapter = Adapter {
     ..BASE
 };
 
-const LLDB_CANNOT: &str = "LLDB has no place for a launcher: link the program dynamically for \
-                           debugging, or use gdb (`cppdbg` with `\"MIMode\": \"gdb\"`)";
+const CPPDBG_CAN: &str = "debug it with gdb (`\"type\": \"cppdbg\"`, `\"MIMode\": \"gdb\"`)";
 
 /// In the order in which they are tried.
 pub(super) static ROWS: &[Adapter] = &[
@@ -69,7 +68,7 @@ pub(super) static ROWS: &[Adapter] = &[
     },
     Adapter {
         when: When::Is("MIMode", "lldb"),
-        front: Front::Nowhere(LLDB_CANNOT),
+        front: Front::Nowhere(CPPDBG_CAN),
         ..CPPDBG
     },
     CPPDBG,
@@ -79,7 +78,7 @@ pub(super) static ROWS: &[Adapter] = &[
         // An object is ignored in silence by the releases that are around.
         shape: Shape::Words,
         executable: PROGRAM,
-        front: Front::Nowhere(LLDB_CANNOT),
+        front: Front::Nowhere(CPPDBG_CAN),
         ports: &[Port::At("/debugAdapterPort")],
         ..BASE
     },
@@ -88,7 +87,7 @@ pub(super) static ROWS: &[Adapter] = &[
         name: "lldb",
         types: &["codelldb"],
         executable: PROGRAM,
-        front: Front::Nowhere(LLDB_CANNOT),
+        front: Front::Nowhere(CPPDBG_CAN),
         ..BASE
     },
     // The extension "Native Debug" has the same type as gdb's own adapter.
@@ -103,10 +102,8 @@ pub(super) static ROWS: &[Adapter] = &[
     Adapter {
         name: "gdb",
         executable: PROGRAM,
-        front: Front::Nowhere(
-            "gdb's own debug adapter takes no commands before the start: use `cppdbg`, or put \
-             `set exec-wrapper` into a .gdbinit",
-        ),
+        // It takes no commands before the start.
+        front: Front::Nowhere(CPPDBG_CAN),
         ..BASE
     },
 ];
