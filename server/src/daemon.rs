@@ -15,6 +15,7 @@ pub mod launches;
 pub mod live;
 pub mod log;
 pub mod methods;
+pub mod orphans;
 pub mod outbox;
 pub mod peer;
 pub mod reception;
@@ -70,6 +71,7 @@ pub fn run_for_one(log: &str) -> Result<()> {
     runtime.block_on(async {
         let daemon = Daemon::new(state_folder);
         let _connected = daemon.connected();
+        tokio::spawn(orphans::wait());
         connection::serve(tokio::io::stdin(), tokio::io::stdout(), daemon).await;
     });
     // Reading stdin cannot be interrupted.
@@ -96,6 +98,7 @@ async fn serve(options: Options, daemon: Arc<Daemon>) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stopping = daemon.stopping();
+    tokio::spawn(orphans::wait());
     tracing::info!("mirrord-server {} began", greeting::VERSION);
     let waiting = idle::wait(Arc::clone(&daemon), options.idle);
     tokio::pin!(waiting);

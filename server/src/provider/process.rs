@@ -11,13 +11,25 @@ use tokio::process::Child;
 pub enum AgentProcess {
     /// Our child; killed when dropped.
     Child(Child),
-    /// Another's, which lives on when this is dropped.
-    Adopted {
-        /// Its id.
-        pid: i32,
-        /// Stays its, whatever happens to the number.
-        pidfd: AsyncFd<OwnedFd>,
-    },
+    /// Another's child; killed when dropped, too.
+    Adopted(Adopted),
+}
+
+/// An agent that another session started.
+pub struct Adopted {
+    pid: i32,
+    /// Stays its, whatever happens to the number.
+    pidfd: AsyncFd<OwnedFd>,
+    left: bool,
+}
+
+impl Drop for Adopted {
+    fn drop(&mut self) {
+        if !self.left {
+            // Gone already is what we want.
+            let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);
+        }
+    }
 }
 
 impl AgentProcess {
@@ -28,14 +40,18 @@ impl AgentProcess {
         let pidfd = pidfd_open(id, PidfdFlags::empty()).with_context(what)?;
         // SAFETY: the AsyncFd owns the descriptor, so its number stays ours until it is dropped.
         let pidfd = unsafe { AsyncFd::register(pidfd) }.with_context(what)?;
-        Ok(AgentProcess::Adopted { pid, pidfd })
+        Ok(AgentProcess::Adopted(Adopted {
+            pid,
+            pidfd,
+            left: false,
+        }))
     }
 
     /// Its id, while it runs.
     pub fn id(&self) -> Option<i32> {
         match self {
             AgentProcess::Child(child) => child.id().and_then(|pid| i32::try_from(pid).ok()),
-            AgentProcess::Adopted { pid, .. } => Some(*pid),
+            AgentProcess::Adopted(adopted) => Some(adopted.pid),
         }
     }
 
@@ -44,7 +60,9 @@ impl AgentProcess {
         let what = "could not wait for the agent";
         match self {
             AgentProcess::Child(child) => child.wait().await.map(drop).context(what),
-            AgentProcess::Adopted { pidfd, .. } => pidfd.readable().await.map(drop).context(what),
+            AgentProcess::Adopted(adopted) => {
+                adopted.pidfd.readable().await.map(drop).context(what)
+            }
         }
     }
 
@@ -53,18 +71,19 @@ impl AgentProcess {
         match self {
             AgentProcess::Child(child) => drop(child.kill().await),
             // Gone already is what we want.
-            AgentProcess::Adopted { pidfd, .. } => {
-                let _ = pidfd_send_signal(pidfd.get_ref(), Signal::KILL);
+            AgentProcess::Adopted(adopted) => {
+                let _ = pidfd_send_signal(adopted.pidfd.get_ref(), Signal::KILL);
             }
         }
     }
 
     /// Leaves it to another session. This process must end soon: the child is not waited for any
-    /// more, and `init` does it then.
+    /// more. The daemon does it then (`daemon/orphans.rs`), or `init` where the daemon is gone.
     pub fn leave(self) {
-        if let AgentProcess::Child(child) = self {
+        match self {
             // Dropped, it would be killed.
-            std::mem::forget(child);
+            AgentProcess::Child(child) => std::mem::forget(child),
+            AgentProcess::Adopted(mut adopted) => adopted.left = true,
         }
     }
 }

@@ -20,8 +20,9 @@ use tokio::net::UnixStream;
 
 use super::parts::Parts;
 use super::signals::{self, Signals};
+use super::spawn::HEARD;
 use super::start::{SUPERVISOR_SOCKET, random_id, start_in};
-use super::{About, AgentChoice, Launch, Options, Work, logs, refusal, serve};
+use super::{About, AgentChoice, End, Launch, Options, Work, logs, refusal, serve};
 use crate::events::{self, EventLog, Wanted};
 use crate::runtime_dir::SessionFolder;
 use crate::target::Target;
@@ -56,12 +57,15 @@ fn begin(options: SessionOptions, starter: &Starter) -> Result<(), SessionError>
     let target = target(&options, &config)?;
     // While there is one thread: those that come inherit it.
     signals::block().map_err(internal)?;
-    tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("could not start the event loop")
-        .map_err(internal)?
-        .block_on(live(folder, options, config, target, starter))
+        .map_err(internal)?;
+    let ended = runtime.block_on(live(folder, options, config, target, starter));
+    // A look-up of a name that nobody answers would hold up the end for as long as it takes.
+    runtime.shutdown_background();
+    ended
 }
 
 /// What the session was started with, for who wants the same again. No secrets are in it.
@@ -112,6 +116,15 @@ async fn live(
     let expires_at = ready(&mut parts, expires);
     let prepared = prepared(&parts, expires_at, config_file, warnings).map_err(internal)?;
     starter.tell(&StartNews::Ready(Box::new(prepared)));
+    let is_heard = tokio::select! {
+        heard = tokio::time::timeout(expires, heard(&mut news)) => heard.unwrap_or(false),
+        _signal = signals.next() => false,
+    };
+    if !is_heard {
+        let end = End::Stopped("the start was cancelled".into(), Duration::ZERO);
+        parts.end(&end).await.close().await;
+        return Ok(());
+    }
     let end = serve(&mut parts, &signals).await;
     parts.end(&end).await.keep_warm(keep_agent, &signals).await;
     Ok(())
@@ -243,6 +256,11 @@ fn failed(error: &anyhow::Error) -> SessionError {
 async fn gone(news: &mut UnixStream) {
     let mut byte = [0];
     while news.read(&mut byte).await.is_ok_and(|read| read > 0) {}
+}
+
+/// Whether the starter took note that we are ready, before it went away.
+async fn heard(news: &mut UnixStream) -> bool {
+    news.read_u8().await.is_ok_and(|word| word == HEARD)
 }
 
 /// Whoever started us, and listens until everything stands.

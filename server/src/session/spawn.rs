@@ -18,8 +18,12 @@ use super::refusal;
 use super::role_process::arrange;
 use crate::roles::Role;
 
-/// A session that is being undone is not waited for longer.
-const UNDOING: Duration = Duration::from_secs(10);
+/// A session that is being undone is not waited for longer; killed, it leaves nothing either.
+const UNDOING: Duration = Duration::from_secs(5);
+
+/// What a session is told that said it is ready. One that is not told ends: its starter may have
+/// hung up in the very moment in which it was ready.
+pub const HEARD: u8 = b'h';
 
 /// Variables that are ours to decide, whatever environment the client gave.
 const OURS: [&str; 4] = [
@@ -56,12 +60,13 @@ pub async fn prepare(
             Some(StartNews::Ready(prepared)) => {
                 // It was ready in the moment of the cancelling: nobody would launch into it.
                 if cancel.is_cancelled() {
-                    let client = super::client::SessionClient::new(&prepared.folder);
-                    client.abort().await?;
+                    starting.undo().await;
                     return Err(refusal::plain("cancelled", "the start was cancelled"));
                 }
-                starting.leave();
-                return Ok(*prepared);
+                match starting.take().await {
+                    Ok(()) => return Ok(*prepared),
+                    Err(how) => return Err(ended(&how)),
+                }
             }
             Some(StartNews::Failed(error)) => {
                 starting.undo().await;
@@ -70,18 +75,22 @@ pub async fn prepare(
             None => {
                 let status = starting.child.wait().await;
                 let how = status.map_or_else(|error| error.to_string(), |how| how.to_string());
-                let text = format!("the session's process ended while it started ({how})");
-                return Err(refusal::plain("internal", &text));
+                return Err(ended(&how));
             }
         }
     }
+}
+
+fn ended(how: &str) -> SessionError {
+    let text = format!("the session's process ended while it started ({how})");
+    refusal::plain("internal", &text)
 }
 
 /// A session's process that has not said yet that it is ready.
 struct Starting {
     child: Child,
     lines: Lines<BufReader<OwnedReadHalf>>,
-    _write: OwnedWriteHalf,
+    write: OwnedWriteHalf,
 }
 
 impl Starting {
@@ -101,7 +110,7 @@ impl Starting {
         Ok(Starting {
             child,
             lines: BufReader::new(read).lines(),
-            _write: write,
+            write,
         })
     }
 
@@ -120,21 +129,23 @@ impl Starting {
         let Starting {
             mut child,
             lines,
-            _write,
+            write,
         } = self;
-        drop((lines, _write));
+        drop((lines, write));
         if tokio::time::timeout(UNDOING, child.wait()).await.is_err() {
             tracing::warn!("a session that was cancelled did not end by itself");
             let _ = child.kill().await;
         }
     }
 
-    /// From now on it lives by itself; its end is only taken note of.
-    fn leave(self) {
+    /// Says that it is heard: from now on it lives by itself, and its end is only taken note of.
+    async fn take(mut self) -> Result<(), String> {
+        let heard = self.write.write_all(&[HEARD]).await;
         let mut child = self.child;
         tokio::spawn(async move {
             let _ = child.wait().await;
         });
+        heard.map_err(|error| error.to_string())
     }
 }
 

@@ -2,12 +2,15 @@
 // or is under way when the connection or the daemon ends.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import { Home } from "../lib/home.js";
 import { Raw } from "../lib/raw.js";
 
 const CANCELLED = -32800;
 const SERVER_CANCELLED = -32802;
+// A machine that is busy with other tests takes seconds for a whole session.
+const UNDONE_WITHIN = 9_000;
 
 function inHome(what, body) {
     test(what, { timeout: 120_000 }, async () => {
@@ -82,6 +85,7 @@ inHome("a preparation that is cancelled at any moment is answered once, and noth
     const moments = [0, 2, 5, 10, 20, 40, 80, 150];
     for (const [index, moment] of moments.entries()) {
         const id = `prepare-${index}`;
+        const began = Date.now();
         await raw.send({ id, method: "mirrord/launch/prepare", params: launch(home, { target }) });
         await pause(moment);
         await raw.send({ method: "$/cancelRequest", params: { id } });
@@ -97,6 +101,7 @@ inHome("a preparation that is cancelled at any moment is answered once, and noth
         await raw.send({ id: `list-${index}`, method: "mirrord/session/list", params: {} });
         assert.deepEqual((await raw.answer(`list-${index}`)).result.sessions, [], `after ${moment} ms`);
         assert.equal(raw.answers(id).length, 1);
+        assert.ok(Date.now() - began < UNDONE_WITHIN, `cancelled after ${moment} ms, undone after ${Date.now() - began}`);
     }
     assert.ok(cancelled >= 2, `${cancelled} of ${moments.length} were cancelled`);
     // A session that was aborted may keep its agent warm; one that was cancelled leaves none.
@@ -113,6 +118,33 @@ inHome("a preparation that is cancelled at any moment is answered once, and noth
     for (let looks = 0; left().length > 0 && looks < 100; looks += 1) await pause(20);
     assert.deepEqual(left(), []);
     await raw.close();
+});
+
+inHome("a session whose starter hangs up in the moment in which it is ready ends at once", async (home) => {
+    const target = home.sandbox();
+    // As the daemon starts it: its options on stdin, its news on descriptor 3.
+    const session = home.spawn(["@session"], { stdio: ["pipe", "ignore", "ignore", "pipe"] });
+    const ended = once(session, "exit");
+    const folder = home.workspace;
+    session.stdin.end(JSON.stringify({
+        name: "app",
+        workspace: folder,
+        config: { file: null, folder, target, incoming: null },
+        workingDirectory: folder,
+        program: null,
+        expiresMs: 60_000,
+        keepAgentMs: 60_000,
+        log: "info",
+    }));
+    let news = "";
+    for await (const bytes of session.stdio[3]) {
+        news += bytes;
+        if (news.includes('"ready"')) break;
+    }
+    session.stdio[3].destroy();
+    await Promise.race([ended, pause(5_000).then(() => assert.fail("it lives on"))]);
+    const left = home.processes().filter(({ command }) => !command.includes("sandbox"));
+    assert.deepEqual(left, []);
 });
 
 inHome("shutdown with requests under way answers each of them once", async (home) => {
