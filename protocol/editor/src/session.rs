@@ -317,6 +317,9 @@ pub struct ProveIncomingParams {
 pub struct ProveIncomingResult {
     /// One for each request.
     pub requests: Vec<ProvenRequest>,
+    /// What could not be proven, and why; for the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 open_enum! {

@@ -2,7 +2,7 @@
 // binds, and watches; editors and daemons die meanwhile.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Client } from "../lib/client.js";
 import { app, Debuggee, launch, python } from "../lib/debuggee.js";
@@ -240,6 +240,21 @@ inSandbox("a restart reads the configuration again and finds its agent warm", as
     await leave(client);
 });
 
+inSandbox("an agent that outlives its first session is the daemon's, which waits for its end", async ({ home, target, client }) => {
+    for (let count = 0; count < 2; count += 1) {
+        const { sessionId } = await prepare(client, home, target);
+        await client.request("mirrord/launch/abort", { sessionId });
+    }
+    const [agent] = home.processes().filter(({ command }) => command.includes("mirrord-agent"));
+    const parent = () => Number(readFileSync(`/proc/${agent.pid}/stat`, "utf8").split(") ")[1].split(" ")[1]);
+    await until("the agent to be the daemon's", () => parent() === home.status().pid);
+    const [warm] = await agents(client);
+    await client.request("mirrord/agent/stop", { agentId: warm.agentId });
+    // Also a process that ended is seen there, until somebody has waited for it.
+    await until("the agent to be waited for", () => !existsSync(`/proc/${agent.pid}`));
+    await leave(client);
+});
+
 inSandbox("a rule is changed while the program runs, and the edit that keeps it is told", async ({ home, target, client }) => {
     const prepared = await prepare(client, home, target);
     const { sessionId } = prepared;
@@ -341,6 +356,8 @@ inSandbox("who gets the pod's traffic is proven, once the user agreed", async ({
     await debuggee.printed("listening");
     const proof = await client.request("mirrord/session/proveIncoming", { sessionId, confirmed: true });
     assert.ok(proof.requests.some(({ answeredBy }) => answeredBy === "local"), JSON.stringify(proof));
+    assert.ok(proof.requests.every(({ matching }) => matching), JSON.stringify(proof));
+    assert.match(proof.note, /without a filter/);
     const refused = await client.failing("mirrord/session/proveIncoming", { sessionId, confirmed: false });
     assert.equal(refused.data.kind, "forbidden");
     await client.request("mirrord/session/stop", { sessionId });
