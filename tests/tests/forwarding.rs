@@ -66,6 +66,19 @@ fn outside(pod: &Pod) -> String {
     pod.sandbox.client_http(&call()).expect("an answer").text()
 }
 
+/// The next client; one that does not come fails the test.
+fn accept(listener: &TcpListener) -> TcpStream {
+    listener.set_nonblocking(true).expect("set");
+    let mut client = None;
+    wait_until("a client", || {
+        client = listener.accept().ok();
+        client.is_some()
+    });
+    let (socket, _) = client.expect("a client");
+    socket.set_nonblocking(false).expect("set");
+    socket
+}
+
 fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
@@ -157,7 +170,7 @@ fn a_port_of_the_pod_leads_to_a_program_here() {
     let port = listener.local_addr().expect("an address").port();
     let spec = format!("{}:{port}", addresses::WEB_PORT);
     let server = std::thread::spawn(move || {
-        let (mut socket, _) = listener.accept().expect("a client");
+        let mut socket = accept(&listener);
         let mut request = [0; 4096];
         let size = socket.read(&mut request).expect("a request");
         let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nlocal";
@@ -190,7 +203,7 @@ fn by_default_a_program_here_gets_a_copy() {
     let (running, line) = standing(&pod, &["port-forward", "-R", &spec]);
     assert_eq!(line["mode"], "mirror");
     assert!(outside(&pod).contains("pod: shop-"));
-    let (mut socket, _) = listener.accept().expect("a copy");
+    let mut socket = accept(&listener);
     let mut request = [0; 4096];
     let size = socket.read(&mut request).expect("a request");
     assert!(request[..size].starts_with(b"GET /forwarded"));
