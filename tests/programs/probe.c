@@ -1,6 +1,6 @@
 /* What a C program sees: run inside the pod and through us, it must print the same.
  *   probe env | files PATH… | write DIR | dns NAME… | tcp IP PORT | tcp-nonblocking IP PORT
- *         | udp IP PORT | messages IP PORT | serve PORT COUNT
+ *         | udp IP PORT | messages IP PORT | messages-with-timer IP PORT | serve PORT COUNT
  * Built three times: dynamic, static (glibc) and static (musl). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,6 +381,88 @@ static int messages(const char *ip, const char *port) {
         one = (struct msghdr){.msg_iov = in[0], .msg_iovlen = 1};
         printf("segment: %zd %s\n", recvmsg(fd, &one, 0), text[0]);
     }
+
+    /* Nothing is there: not for a call that waits for nothing, nor within a time. */
+    one = (struct msghdr){.msg_name = from, .msg_namelen = sizeof *from, .msg_iov = in[0], .msg_iovlen = 1};
+    printf("nothing: %zd", recvmsg(fd, &one, MSG_DONTWAIT));
+    printf(" %s\n", error_name(errno));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){0, 50000}, sizeof limit);
+    printf("nothing: %zd", recvmsg(fd, &one, 0));
+    printf(" %s\n", error_name(errno));
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+    many[0].msg_hdr = one;
+    printf("nothing: %d", recvmmsg(fd, many, 1, 0, 0));
+    printf(" %s\n", error_name(errno));
+    fcntl(fd, F_SETFL, 0);
+
+    /* Of two that were asked for one comes within the time, which is looked at when one comes. */
+    one = (struct msghdr){.msg_name = &to, .msg_namelen = length, .msg_iov = out, .msg_iovlen = 2};
+    printf("sendmsg: %zd\n", sendmsg(fd, &one, 0));
+    for (int i = 0; i < 2; i++) {
+        in[i][0] = (struct iovec){text[i], 63};
+        many[i].msg_hdr = (struct msghdr){.msg_name = &from[i], .msg_namelen = 4, .msg_iov = in[i], .msg_iovlen = 1};
+    }
+    struct timespec within = {0, 1};
+    printf("recvmmsg: %d", recvmmsg(fd, many, 2, 0, &within));
+    printf(" %u %u left %lld %ld\n", many[0].msg_len, many[0].msg_hdr.msg_namelen, (long long)within.tv_sec, within.tv_nsec);
+
+    /* Connected, with a name in and out. MSG_TRUNC asks for the whole length. */
+    printf("connect: %s\n", error_name(connect(fd, (void *)&to, length) ? errno : 0));
+    one = (struct msghdr){.msg_iov = out, .msg_iovlen = 2};
+    printf("sendmsg: %zd\n", sendmsg(fd, &one, 0));
+    memset(text, 0, sizeof text);
+    in[0][0] = (struct iovec){text[0], 4};
+    one = (struct msghdr){.msg_name = from, .msg_namelen = sizeof *from, .msg_iov = in[0], .msg_iovlen = 1};
+    printf("recvmsg: %zd", recvmsg(fd, &one, MSG_TRUNC));
+    printf(" %s %d\n", text[0], one.msg_flags);
+    print_address("from", from);
+
+    /* What is wrong. */
+    one.msg_iovlen = 1025;
+    printf("too many: %zd", sendmsg(fd, &one, 0));
+    printf(" %s\n", error_name(errno));
+    static char huge[66000];
+    struct iovec all = {huge, sizeof huge};
+    one = (struct msghdr){.msg_name = &to, .msg_namelen = length, .msg_iov = &all, .msg_iovlen = 1};
+    printf("too long: %zd", sendmsg(fd, &one, 0));
+    printf(" %s\n", error_name(errno));
+    all.iov_base = 0;
+    all.iov_len = 10;
+    printf("nowhere: %zd", sendmsg(fd, &one, 0));
+    printf(" %s\n", error_name(errno));
+    close(fd);
+    return 0;
+}
+
+static void tick(int signal) { (void)signal; }
+
+/* Datagrams there and back while a signal comes each millisecond. */
+static int messages_with_timer(const char *ip, const char *port) {
+    struct sockaddr_storage to, from;
+    socklen_t length = address(ip, port, &to);
+    struct timeval limit = {10, 0};
+    struct sigaction action = {.sa_handler = tick, .sa_flags = SA_RESTART};
+    struct itimerval each = {{0, 1000}, {0, 1000}};
+    int good = 0, fd = socket(to.ss_family, SOCK_DGRAM, 0);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    sigaction(SIGALRM, &action, 0);
+    setitimer(ITIMER_REAL, &each, 0);
+    for (int i = 0; i < 200; i++) {
+        int got = -1;
+        struct iovec out = {&i, sizeof i}, in = {&got, sizeof got};
+        struct msghdr one = {.msg_name = &to, .msg_namelen = length, .msg_iov = &out, .msg_iovlen = 1};
+        if (sendmsg(fd, &one, 0) != sizeof i) printf("sendmsg: %s\n", error_name(errno));
+        struct mmsghdr many = {{.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &in, .msg_iovlen = 1}, 0};
+        /* A receive timeout makes a call fail rather than start again (signal(7)). */
+        int count;
+        do count = recvmmsg(fd, &many, 1, 0, 0);
+        while (count < 0 && errno == EINTR);
+        good += count == 1 && many.msg_len == sizeof i && got == i;
+    }
+    setitimer(ITIMER_REAL, &(struct itimerval){0}, 0);
+    printf("good: %d\n", good);
+    print_address("from", &from);
     close(fd);
     return 0;
 }
@@ -446,6 +529,7 @@ int main(int argc, char **argv) {
     if (!strcmp(what, "tcp-nonblocking") && argc == 4) return stream(argv[2], argv[3], 1);
     if (!strcmp(what, "udp") && argc == 4) return datagram(argv[2], argv[3]);
     if (!strcmp(what, "messages") && argc == 4) return messages(argv[2], argv[3]);
+    if (!strcmp(what, "messages-with-timer") && argc == 4) return messages_with_timer(argv[2], argv[3]);
     if (!strcmp(what, "serve") && argc == 4) return serve(argv[2], atoi(argv[3]));
     fprintf(stderr, "probe: see the top of probe.c\n");
     return 2;

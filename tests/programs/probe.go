@@ -127,6 +127,50 @@ func udp(ip, port string) {
 	fmt.Println("read", string(buffer[:n]), c.RemoteAddr(), name(err))
 }
 
+// Datagrams whose addresses are in struct msghdr: unconnected, connected, cut off.
+func messages(ip, port string) {
+	to, err := net.ResolveUDPAddr("udp", net.JoinHostPort(ip, port))
+	if err != nil {
+		fmt.Println("address", name(err))
+		return
+	}
+	family := "udp6"
+	if to.IP.To4() != nil {
+		family = "udp4"
+	}
+	buffer, control := make([]byte, 100), make([]byte, 100)
+	// "udp" is an IPv6 socket, which has IPv4 addresses mapped.
+	for _, network := range []string{family, "udp"} {
+		c, err := net.ListenUDP(network, nil)
+		if err != nil {
+			fmt.Println("listen", name(err))
+			return
+		}
+		c.SetDeadline(time.Now().Add(5 * time.Second))
+		n, _, err := c.WriteMsgUDP([]byte("unconnected"), nil, to)
+		fmt.Println("write", n, name(err))
+		n, controls, flags, from, err := c.ReadMsgUDP(buffer, control)
+		fmt.Println("read", string(buffer[:n]), controls, flags, from, name(err))
+		c.WriteMsgUDPAddrPort([]byte("cut off"), nil, to.AddrPort())
+		n, _, flags, source, err := c.ReadMsgUDPAddrPort(buffer[:3], nil)
+		fmt.Println("read", string(buffer[:n]), flags, source, name(err))
+		c.Close()
+	}
+	c, err := net.DialUDP("udp", nil, to)
+	if err != nil {
+		fmt.Println("dial", name(err))
+		return
+	}
+	c.SetDeadline(time.Now().Add(5 * time.Second))
+	n, _, err := c.WriteMsgUDP([]byte("connected"), nil, nil)
+	fmt.Println("write", n, name(err))
+	n, _, flags, from, err := c.ReadMsgUDP(buffer, control)
+	fmt.Println("read", string(buffer[:n]), flags, from, name(err))
+	c.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	n, _, _, from, err = c.ReadMsgUDP(buffer, control)
+	fmt.Println("read", n, from, name(err))
+}
+
 func serve(port string, count int) {
 	listener, err := net.Listen("tcp", ":"+port)
 	if err != nil {
@@ -173,6 +217,8 @@ func main() {
 		tcp(args[0], args[1])
 	case "udp":
 		udp(args[0], args[1])
+	case "messages":
+		messages(args[0], args[1])
 	case "serve":
 		count, _ := strconv.Atoi(args[1])
 		serve(args[0], count)

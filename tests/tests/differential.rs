@@ -160,16 +160,21 @@ languages! {
 #[test]
 fn messages_with_addresses_reach_the_same_services() {
     let pod = Pod::up("messages");
-    for ip in ["10.77.2.2", "fd77:2::2"] {
-        for program in ["c", "python"] {
-            compare(
-                &pod,
-                programs::named(program),
-                "messages",
-                &[ip, "7000"],
-                &[],
-            );
+    for ip in ["10.77.2.2", "fd77:2::2", "::ffff:10.77.2.2"] {
+        for program in ["c", "c-static", "c-musl", "go-cgo", "go-static", "python"] {
+            let program = programs::named(program);
+            compare(&pod, program, "messages", &[ip, "7000"], &[]);
         }
+    }
+}
+
+#[test]
+fn a_signal_each_millisecond_costs_no_message() {
+    let pod = Pod::up("messages-with-timer");
+    for program in ["c", "c-static", "c-musl"] {
+        let program = programs::named(program);
+        let arguments = ["10.77.2.2", "7000"];
+        compare(&pod, program, "messages-with-timer", &arguments, &[]);
     }
 }
 

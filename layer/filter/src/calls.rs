@@ -16,11 +16,17 @@ pub enum Action {
     /// The supervisor is asked when a socket's pending error is read (`SOL_SOCKET`, `SO_ERROR`):
     /// how a program hears the end of a non-blocking connect, whose errno is the pod's.
     NotifyIfSocketError,
+    /// The supervisor is asked unless this argument, which the call has no use for, is
+    /// [`crate::hand_over::GIVEN`]: the listener on its way, which nobody serves yet.
+    NotifyUnlessGiven(u8),
     /// Fails with `ENOSYS`, and programs fall back.
     NoSuchCall,
 }
 
-use Action::{NoSuchCall, Notify, NotifyIfPointer, NotifyIfSocketError, NotifyUnlessEmptyPath};
+use Action::{
+    NoSuchCall, Notify, NotifyIfPointer, NotifyIfSocketError, NotifyUnlessEmptyPath,
+    NotifyUnlessGiven,
+};
 
 // Numbers since 5.x are the same on every architecture; libc does not name all of them yet.
 const SYS_FCHMODAT2: i64 = 452;
@@ -77,7 +83,8 @@ const COMMON: &[(i64, Action)] = &[
     (libc::SYS_execve, Notify),
     (libc::SYS_execveat, Notify),
     (libc::SYS_uname, Notify),
-    // Sockets. Data calls are asked about only when they name or want an address.
+    // Sockets. Data calls are asked about only when they name or want an address, as far as that
+    // shows in their arguments: a `struct msghdr` is out of sight.
     (libc::SYS_connect, Notify),
     (libc::SYS_bind, Notify),
     (libc::SYS_listen, Notify),
@@ -88,6 +95,10 @@ const COMMON: &[(i64, Action)] = &[
     (libc::SYS_getsockopt, NotifyIfSocketError),
     (libc::SYS_sendto, NotifyIfPointer(4)),
     (libc::SYS_recvfrom, NotifyIfPointer(4)),
+    (libc::SYS_sendmsg, NotifyUnlessGiven(5)),
+    (libc::SYS_recvmsg, Notify),
+    (libc::SYS_sendmmsg, Notify),
+    (libc::SYS_recvmmsg, Notify),
     // Its operations reach the kernel without a system call each, past every filter.
     (libc::SYS_io_uring_setup, NoSuchCall),
 ];

@@ -12,6 +12,7 @@ pub mod install;
 pub mod own_open;
 pub mod page;
 pub mod program;
+pub mod segment;
 pub mod sys;
 pub mod table;
 

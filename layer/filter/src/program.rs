@@ -8,7 +8,7 @@
 
 use crate::{
     calls::{Action, LISTED},
-    page,
+    hand_over, page,
 };
 
 /// One instruction (`struct sock_filter`).
@@ -70,7 +70,8 @@ const fn same(a: Action, b: Action) -> bool {
         | (Action::NotifyIfSocketError, Action::NotifyIfSocketError)
         | (Action::NoSuchCall, Action::NoSuchCall) => true,
         (Action::NotifyIfPointer(a), Action::NotifyIfPointer(b))
-        | (Action::NotifyUnlessEmptyPath(a), Action::NotifyUnlessEmptyPath(b)) => a == b,
+        | (Action::NotifyUnlessEmptyPath(a), Action::NotifyUnlessEmptyPath(b))
+        | (Action::NotifyUnlessGiven(a), Action::NotifyUnlessGiven(b)) => a == b,
         _ => false,
     }
 }
@@ -104,6 +105,7 @@ const fn placeholder(action: Action) -> u32 {
         Action::NotifyIfSocketError => 3,
         Action::NotifyIfPointer(argument) => 0x100 + argument as u32,
         Action::NotifyUnlessEmptyPath(argument) => 0x200 + argument as u32,
+        Action::NotifyUnlessGiven(argument) => 0x300 + argument as u32,
     }
 }
 
@@ -139,7 +141,8 @@ impl Program {
                     2 => refuse,
                     3 => program.notify_if_socket_error(),
                     0x100..0x200 => program.notify_if_pointer(jump.k - 0x100),
-                    _ => program.notify_unless_empty_path(jump.k - 0x200),
+                    0x200..0x300 => program.notify_unless_empty_path(jump.k - 0x200),
+                    _ => program.notify_unless_given(jump.k - 0x300),
                 };
                 program.instructions[at].k = (target - at - 1) as u32;
             }
@@ -215,6 +218,18 @@ impl Program {
         self.jump(IF_EQUAL, libc::SOL_SOCKET as u32, 0, 2);
         self.add(LOAD, ARGS + 8 * 2);
         self.jump(IF_EQUAL, libc::SO_ERROR as u32, 1, 0);
+        self.add(RETURN, RET_ALLOW);
+        // Classic BPF jumps forward only, so each condition ends in its own copy.
+        self.notify();
+        start
+    }
+
+    const fn notify_unless_given(&mut self, argument: u32) -> usize {
+        let start = self.len;
+        self.add(LOAD, ARGS + 8 * argument);
+        self.jump(IF_EQUAL, hand_over::GIVEN as u32, 0, 3);
+        self.add(LOAD, ARGS + 8 * argument + 4);
+        self.jump(IF_EQUAL, (hand_over::GIVEN >> 32) as u32, 0, 1);
         self.add(RETURN, RET_ALLOW);
         // Classic BPF jumps forward only, so each condition ends in its own copy.
         self.notify();

@@ -1,11 +1,12 @@
 //! `sendmsg`, `recvmsg`, `sendmmsg` and `recvmmsg`.
 //!
-//! The filter cannot look into `struct msghdr`, so the supervisor never sees these calls. Here
-//! only the addresses of IP sockets are exchanged: before sending, the destination for the relay
-//! that the supervisor names; after receiving from a loopback address, that for the peer behind
-//! it. The call itself is libc's own, with everything else as the program gave it: other sockets,
-//! and messages without a name, lose nothing but a look at the name.
+//! The filter cannot look into `struct msghdr`, so the supervisor is asked about every such call.
+//! Here only the addresses of IP sockets are exchanged: before sending, the destination for the
+//! relay that the supervisor names; after receiving from a loopback address, that for the peer
+//! behind it. The call itself goes past the supervisor where it need not wait ([`at_once`]), and
+//! is libc's own where it must, with everything else as the program gave it.
 
+mod at_once;
 mod control;
 mod name;
 mod original;
@@ -17,10 +18,14 @@ use libc::{mmsghdr, msghdr, timespec};
 use self::{control::SegmentOnly, name::Name};
 use crate::{errno::give, state};
 
-pub use original::find;
-
 /// `UIO_MAXIOV`: the kernel looks at no more messages (sendmmsg(2)).
 const MOST: usize = 1024;
+
+/// Called by the constructor.
+pub fn find() {
+    original::find();
+    at_once::find();
+}
 
 // "C-unwind": pthread_cancel unwinds through a waiting call. Nothing here needs cleaning up.
 
@@ -28,12 +33,13 @@ const MOST: usize = 1024;
 /// As sendmsg(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
+    at_once::test_cancel();
     // SAFETY: passed on to the caller.
     match unsafe { name::of(message) } {
         // SAFETY: passed on to the caller.
         Some(name) if state::get().is_some() => unsafe { send_to(fd, message, flags, name) },
         // SAFETY: passed on to the caller.
-        _ => unsafe { original::send(fd, message, flags) },
+        _ => unsafe { send_as_is(fd, message, flags) },
     }
 }
 
@@ -51,9 +57,17 @@ pub unsafe extern "C-unwind" fn sendmmsg(
         // SAFETY: the caller's promise: there are `count` messages.
         unsafe { name::of(&raw const (*messages.add(i)).msg_hdr) }.is_some()
     };
-    if state::get().is_none() || messages.is_null() || !(0..most).any(named) {
+    if state::get().is_none() || messages.is_null() {
         // SAFETY: passed on to the caller.
         return unsafe { original::send_many(fd, messages, count, flags) };
+    }
+    if !(0..most).any(named) {
+        // SAFETY: passed on to the caller.
+        return match unsafe { at_once::send_many(fd, messages, count, flags) } {
+            Some(sent) => sent,
+            // SAFETY: passed on to the caller.
+            None => unsafe { original::send_many(fd, messages, count, flags) },
+        };
     }
     // One by one, as the kernel does it; an error after the first is not told.
     let mut sent = 0;
@@ -79,11 +93,15 @@ pub unsafe extern "C-unwind" fn sendmmsg(
 /// As recvmsg(2).
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> isize {
+    at_once::test_cancel();
     // SAFETY: passed on to the caller.
     let room = unsafe { name::room(message) };
     // SAFETY: passed on to the caller.
-    let received = unsafe { original::receive(fd, message, flags) };
-    if room > 0 && received >= 0 && state::get().is_some() {
+    let Some(received) = (unsafe { at_once::receive(fd, message, flags) }) else {
+        // The supervisor sees this one. SAFETY: passed on to the caller.
+        return unsafe { original::receive(fd, message, flags) };
+    };
+    if room > 0 && received >= 0 {
         // SAFETY: the message was just received.
         unsafe { name::reveal(message, room, &mut None) };
     }
@@ -110,7 +128,11 @@ pub unsafe extern "C-unwind" fn recvmmsg(
         }
     }
     // SAFETY: passed on to the caller.
-    let received = unsafe { original::receive_many(fd, messages, count, flags, timeout) };
+    let Some(received) = (unsafe { at_once::receive_many(fd, messages, count, flags, timeout) })
+    else {
+        // The supervisor sees this one. SAFETY: passed on to the caller.
+        return unsafe { original::receive_many(fd, messages, count, flags, timeout) };
+    };
     let mut last = None;
     let these = usize::try_from(received).unwrap_or(0);
     for (i, room) in rooms.iter().enumerate().take(these) {
@@ -122,7 +144,20 @@ pub unsafe extern "C-unwind" fn recvmmsg(
             }
         }
     }
-    received
+    received as c_int
+}
+
+/// Sends a message that names what it is to name.
+///
+/// # Safety
+/// As sendmsg(2).
+unsafe fn send_as_is(fd: c_int, message: *const msghdr, flags: c_int) -> isize {
+    // SAFETY: passed on to the caller.
+    match unsafe { at_once::send(fd, message, flags) } {
+        Some(sent) => sent,
+        // SAFETY: passed on to the caller.
+        None => unsafe { original::send(fd, message, flags) },
+    }
 }
 
 /// Sends to what the supervisor says.
@@ -133,7 +168,7 @@ unsafe fn send_to(fd: c_int, message: *const msghdr, flags: c_int, name: Name) -
     let mut relay = name;
     match relay.turn_to_relay(fd, flags) {
         // SAFETY: passed on to the caller.
-        Ok(false) => unsafe { original::send(fd, message, flags) },
+        Ok(false) => unsafe { send_as_is(fd, message, flags) },
         Ok(true) => {
             // SAFETY: the caller's message, which it does not change meanwhile.
             let mut copy = unsafe { *message };
@@ -142,7 +177,7 @@ unsafe fn send_to(fd: c_int, message: *const msghdr, flags: c_int, name: Name) -
             relay.put_into(&mut copy);
             control.put_into(&mut copy);
             // SAFETY: as the caller's own, with a name and control messages that live on.
-            unsafe { original::send(fd, &raw const copy, flags) }
+            unsafe { send_as_is(fd, &raw const copy, flags) }
         }
         Err(errno) => give(Err(errno)) as isize,
     }

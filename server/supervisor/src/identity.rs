@@ -1,6 +1,8 @@
 //! Tells a caller that comes back with an interrupted call from one that makes another call with
 //! the same registers: by the thread's start time and by what its pointers point to.
 
+mod messages;
+
 use std::{
     collections::hash_map::DefaultHasher,
     hash::{Hash, Hasher},
@@ -48,10 +50,13 @@ fn start_time(tid: i32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
-/// A digest of the paths or the address that the call names.
+/// A digest of the paths or the addresses that the call names.
 fn content(call: &Call) -> u64 {
     let tracee = Tracee::of_thread(call.tid);
     let mut hasher = DefaultHasher::new();
+    if messages::hash(call, &mut hasher) {
+        return hasher.finish();
+    }
     if let Some((address, len)) = socket_address(call) {
         let mut bytes = [0; 128];
         let len = (len as usize).min(bytes.len());
@@ -159,5 +164,45 @@ mod tests {
         assert!(before.thread_lives());
         // SAFETY: made by `into_raw` above; its length is unchanged.
         drop(unsafe { CString::from_raw(path) });
+    }
+
+    #[test]
+    fn the_same_message_with_other_content_is_another_call() {
+        let mut payload = *b"a payload";
+        let mut name = [2u8, 0, 0, 53, 10, 0, 0, 53, 0, 0, 0, 0, 0, 0, 0, 0];
+        let mut vector = [payload.as_mut_ptr() as u64, payload.len() as u64];
+        // `struct mmsghdr`, whose length the answer fills in.
+        let mut header = [0u64; 8];
+        header[0] = name.as_mut_ptr() as u64;
+        header[1] = name.len() as u64;
+        header[2] = vector.as_mut_ptr() as u64;
+        header[3] = 1;
+        let at = header.as_mut_ptr();
+        let read = |nr| {
+            let call = Call {
+                id: 1,
+                tid: rustix::thread::gettid().as_raw_nonzero().get(),
+                nr,
+                args: [3, at as u64, 1, 0, 0, 0],
+            };
+            Identity::read(&call).unwrap()
+        };
+        for nr in [libc::SYS_sendmsg, libc::SYS_sendmmsg] {
+            let changed = |what: *mut u8| {
+                let before = read(nr);
+                // SAFETY: one of the arrays above, which live on.
+                unsafe { what.write_volatile(what.read_volatile() ^ 1) };
+                read(nr) != before
+            };
+            assert!(changed(payload.as_mut_ptr()), "{nr}");
+            assert!(changed(name.as_mut_ptr().wrapping_add(7)), "{nr}");
+            assert!(changed(at.wrapping_add(5).cast()), "{nr}");
+            assert!(!changed(at.wrapping_add(7).cast()), "{nr}");
+        }
+        // What a receiving call fills in is no part of it.
+        let before = read(libc::SYS_recvmsg);
+        payload[0] ^= 1;
+        std::hint::black_box(&payload);
+        assert_eq!(read(libc::SYS_recvmsg), before);
     }
 }

@@ -25,6 +25,40 @@ pub(crate) fn read_some(tid: i32, address: u64, buf: &mut [u8]) -> Result<usize,
     }
 }
 
+/// Reads what lies at these places, in a row; `EFAULT` when it is not all there. There are at most
+/// `IOV_MAX` places, which together are as long as `buf`.
+pub(crate) fn read_scattered(
+    tid: i32,
+    places: &[(u64, usize)],
+    buf: &mut [u8],
+) -> Result<(), Errno> {
+    if buf.is_empty() {
+        return Ok(());
+    }
+    let local = libc::iovec {
+        iov_base: buf.as_mut_ptr().cast(),
+        iov_len: buf.len(),
+    };
+    let remote: Vec<libc::iovec> = places
+        .iter()
+        .map(|(address, len)| libc::iovec {
+            iov_base: *address as *mut _,
+            iov_len: *len,
+        })
+        .collect();
+    // SAFETY: `local` describes `buf`, which outlives the call; `remote` is only meaningful in
+    // the other process, where the kernel checks it.
+    let done = unsafe {
+        let (remote, count) = (remote.as_ptr(), remote.len() as libc::c_ulong);
+        libc::process_vm_readv(tid, &local, 1, remote, count, 0)
+    };
+    match usize::try_from(done) {
+        Ok(done) if done == buf.len() => Ok(()),
+        Ok(_) => Err(Errno::FAULT),
+        Err(_) => Err(last_errno()),
+    }
+}
+
 /// Writes all of `bytes` at `address`, or fails.
 pub(crate) fn write_all(tid: i32, address: u64, bytes: &[u8]) -> Result<(), Errno> {
     let mut done = 0;

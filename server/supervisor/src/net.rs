@@ -125,6 +125,10 @@ impl Handler for Net {
             libc::SYS_getsockopt,
             libc::SYS_sendto,
             libc::SYS_recvfrom,
+            libc::SYS_sendmsg,
+            libc::SYS_recvmsg,
+            libc::SYS_sendmmsg,
+            libc::SYS_recvmmsg,
         ]
     }
 
@@ -147,6 +151,10 @@ impl State {
             libc::SYS_getsockopt => error::plan(state, call, tracee),
             libc::SYS_sendto => datagram::plan_send(state, call, tracee),
             libc::SYS_recvfrom => datagram::plan_receive(state, call, tracee),
+            libc::SYS_sendmsg => datagram::plan_send_one(state, call, tracee),
+            libc::SYS_recvmsg => datagram::plan_receive_one(state, call, tracee),
+            libc::SYS_sendmmsg => datagram::plan_send_many(state, call, tracee),
+            libc::SYS_recvmmsg => datagram::plan_receive_many(state, call, tracee),
             _ => Plan::Continue,
         }
     }

@@ -155,6 +155,10 @@ impl Tracee {
 
     /// A duplicate of the caller's descriptor (pidfd_getfd(2)); shares the open file description.
     pub fn dup_fd(&self, fd: i32) -> Result<OwnedFd, Errno> {
+        // What rustix takes for an error of ours is the program's.
+        if fd < 0 {
+            return Err(Errno::BADF);
+        }
         let pidfd = self.pidfd()?;
         rustix::process::pidfd_getfd(pidfd.as_fd(), fd, PidfdGetfdFlags::empty())
     }

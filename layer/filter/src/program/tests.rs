@@ -79,7 +79,9 @@ fn every_number_is_decided_as_listed() {
     for nr in 0..1024 {
         let expected = match calls::action(nr) {
             Action::Allow | Action::NotifyIfPointer(_) | Action::NotifyIfSocketError => RET_ALLOW,
-            Action::Notify | Action::NotifyUnlessEmptyPath(_) => RET_USER_NOTIF,
+            Action::Notify | Action::NotifyUnlessEmptyPath(_) | Action::NotifyUnlessGiven(_) => {
+                RET_USER_NOTIF
+            }
             Action::NoSuchCall => RET_ENOSYS,
         };
         assert_eq!(decide(Data::of(nr)), expected, "call {nr}");
@@ -135,6 +137,24 @@ fn addresses_decide_for_data_calls() {
     assert_eq!(receive(0), RET_ALLOW);
     assert_eq!(receive(0x10), RET_USER_NOTIF);
     assert_eq!(receive(0x10 << 32), RET_USER_NOTIF);
+}
+
+#[test]
+fn messages_are_asked_about_but_the_one_with_the_listener() {
+    let send = |word| {
+        decide(Data {
+            args: [3, 0x1000, 0, 1, 1, word],
+            ..Data::of(libc::SYS_sendmsg)
+        })
+    };
+    assert_eq!(send(hand_over::GIVEN), RET_ALLOW);
+    assert_eq!(send(hand_over::GIVEN ^ 1), RET_USER_NOTIF);
+    assert_eq!(send(hand_over::GIVEN ^ 1 << 32), RET_USER_NOTIF);
+    let receive = decide(Data {
+        args: [hand_over::GIVEN; 6],
+        ..Data::of(libc::SYS_recvmsg)
+    });
+    assert_eq!(receive, RET_USER_NOTIF);
 }
 
 #[test]

@@ -118,6 +118,11 @@ impl Room {
     /// Reads the length as the kernel does (`move_addr_to_user`): negative is EINVAL.
     pub(super) fn read(tracee: &Tracee, address: u64, length_at: u64) -> Result<Room, Errno> {
         let length = i32::from_ne_bytes(tracee.read_array(length_at)?);
+        Room::of(address, length_at, length)
+    }
+
+    /// Of a length that was read already.
+    pub(super) fn of(address: u64, length_at: u64, length: i32) -> Result<Room, Errno> {
         let length = usize::try_from(length).map_err(|_| Errno::INVAL)?;
         Ok(Room {
             address,

@@ -22,7 +22,7 @@ use mirrord_rules::{NameFilter, OutgoingDecision, Proto, Side};
 use super::{
     State,
     address::{self, Address},
-    lock,
+    datagram, lock,
     socket::{Kind, Socket},
 };
 use crate::{
@@ -79,14 +79,10 @@ pub(super) fn plan_first(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Op
     let rules = state.rules.get();
     rules.outgoing_names().next()?;
     let [fd, ..] = call.args;
-    let (at, length) = match call.nr {
-        libc::SYS_connect => (call.args[1], call.args[2]),
-        libc::SYS_sendto => (call.args[4], call.args[5]),
-        _ => return None,
-    };
-    let Some(Address::Inet(to)) = address::read(tracee, at, length) else {
+    let destinations = destinations(call, tracee);
+    if destinations.is_empty() {
         return None;
-    };
+    }
     let socket = Socket::of(tracee, fd)?;
     let proto = match socket.kind {
         Kind::Tcp => Proto::Tcp,
@@ -94,14 +90,20 @@ pub(super) fn plan_first(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Op
         Kind::Unix => return None,
     };
     let mut unknown: Vec<NameFilter<'static>> = Vec::new();
-    let decision = rules.outgoing_named(proto, to, |filter| {
-        let resolves = state.filter_names.resolves_to(filter.name, canonical(to));
-        if resolves.is_none() {
-            unknown.push(filter);
-        }
-        resolves
-    });
-    if !decision.unsure {
+    let mut is_unsure = |to| {
+        let decision = rules.outgoing_named(proto, to, |filter| {
+            let resolves = state.filter_names.resolves_to(filter.name, canonical(to));
+            if resolves.is_none() && unknown.iter().all(|other| other.name != filter.name) {
+                unknown.push(filter);
+            }
+            resolves
+        });
+        decision.unsure
+    };
+    if !destinations
+        .into_iter()
+        .fold(false, |unsure, to| is_unsure(to) | unsure)
+    {
         return None;
     }
     let interrupt = if proto == Proto::Tcp && !socket.nonblocking() {
@@ -122,6 +124,19 @@ pub(super) fn plan_first(state: &Arc<State>, call: &Call, tracee: &Tracee) -> Op
     });
     // What comes after the names may wait for anything.
     Some(Plan::Blocking { interrupt, work })
+}
+
+/// The IP addresses that a call names.
+fn destinations(call: &Call, tracee: &Tracee) -> Vec<SocketAddr> {
+    let (at, length) = match call.nr {
+        libc::SYS_connect => (call.args[1], call.args[2]),
+        libc::SYS_sendto => (call.args[4], call.args[5]),
+        _ => return datagram::destinations(call, tracee),
+    };
+    match address::read(tracee, at, length) {
+        Some(Address::Inet(to)) => vec![to],
+        _ => Vec::new(),
+    }
 }
 
 impl State {

@@ -1,6 +1,8 @@
 //! The handlers, with this process as the program: real sockets, addresses in its own memory, and
 //! a session that is played.
 
+mod messages;
+
 use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::fd::{AsFd, AsRawFd, OwnedFd},

@@ -1,22 +1,20 @@
 //! Questions about addresses alone.
 //!
-//! The layer makes `sendmsg(2)` and `recvmsg(2)` itself, so that control messages, segmentation,
-//! flags and waiting stay the kernel's; it only asks for the relay that stands for a destination,
+//! The layer makes `sendmsg(2)` and `recvmsg(2)` itself where they need not wait, so that they cost
+//! no more than the kernel's; it only asks for the relay that stands for a destination,
 //! and for the peer behind a relay. See `mirrord_filter::control`; to leave such a call to the
 //! kernel is the answer "none of ours".
 
 use std::sync::Arc;
 
-use mirrord_protocol::event::Place;
-use rustix::io::Errno;
-
 use super::{
     super::{
         State,
         address::{self, Address, bytes_of, fails},
-        udp::Mode,
+        socket::Socket,
     },
-    Destination, Way, failed,
+    destination::{Destination, Way},
+    failed,
 };
 use crate::{
     call::{Call, Cancelled, Interrupt, Outcome, Plan},
@@ -24,31 +22,24 @@ use crate::{
 };
 
 /// Where to send instead. A socket that is connected to its relay may name it too (udp(7)).
-pub(super) fn plan_destination(state: &Arc<State>, call: &Call, destination: Destination) -> Plan {
-    let Destination {
-        socket,
-        to,
-        loopback,
-        way,
-    } = destination;
-    let (pid, at) = (call.tid, call.args[4]);
+pub(super) fn plan_destination(
+    state: &Arc<State>,
+    call: &Call,
+    socket: Socket,
+    destination: Destination,
+) -> Plan {
+    let (tid, at) = (call.tid, call.args[4]);
     let answer = move |via, ipv6| {
         let bytes = bytes_of(via, ipv6);
         Outcome::number(bytes.len() as i64).write(at, bytes)
     };
-    let rule = match way {
+    let rule = match destination.way {
         Way::Known(via) | Way::Connected(via) => return Plan::Done(answer(via, socket.ipv6)),
         Way::New(rule) => rule,
     };
     let state = state.clone();
     let work = Box::new(move |cancelled: &Cancelled| {
-        let mode = Mode {
-            connected: false,
-            wait: false,
-        };
-        let via = state.open_relay(&socket, to, loopback, mode, cancelled);
-        let errno = via.err().map(Errno::raw_os_error);
-        state.tell(pid, "udp", to, (Place::Remote, rule), errno);
+        let via = destination.open(&state, (tid, rule), &socket, cancelled);
         via.map_or_else(failed, |via| answer(via, socket.ipv6))
     });
     Plan::Asking {
