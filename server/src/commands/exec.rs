@@ -14,12 +14,12 @@ pub fn run(arguments: Exec, log: String) -> Result<i32> {
     crate::roles::refuse_if_supervised()?;
     let (config, target) = super::load(&arguments.place, &arguments.flags())?;
     let agent = agent(&arguments)?;
+    // While there is one thread (events are written by one of their own): those that come inherit it.
+    signals::block()?;
     let events = match &arguments.events {
         Some(path) => EventLog::to_file(path)?,
         None => EventLog::kept(Wanted::Nothing),
     };
-    // While there is one thread: those that come inherit it.
-    signals::block()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
