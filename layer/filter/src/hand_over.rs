@@ -228,6 +228,15 @@ pub fn reason(errno: Errno) -> &'static str {
     }
 }
 
+/// Whether a step that failed after the filter was on means that the session ended meanwhile: its
+/// sockets are closed, or nobody is there to answer a listed call (seccomp(2): ENOSYS).
+pub fn ended_meanwhile(errno: Errno) -> bool {
+    matches!(
+        errno.0,
+        libc::ENOSYS | libc::ENOENT | libc::ECONNREFUSED | libc::ECONNRESET | libc::EPIPE
+    )
+}
+
 fn retry(mut call: impl FnMut() -> Result<u64, Errno>) -> Result<u64, Errno> {
     loop {
         match call() {

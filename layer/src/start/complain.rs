@@ -38,6 +38,11 @@ pub fn about(trouble: Trouble) {
             });
             told_to_stop
         }
+        Trouble::Inside(_, errno) if hand_over::ended_meanwhile(errno) => {
+            line.add("mirrord-layer: the session ended while this program was starting, ");
+            line.add("so it was stopped. Start it again from your editor\n");
+            true
+        }
         Trouble::Inside(what, errno) => {
             line.add("mirrord-layer: the program was stopped, for it could not ");
             line.add(what);

@@ -179,6 +179,12 @@ fn explained(socket: &Path, errno: Errno) -> String {
 }
 
 fn fail_inside(what: &str, errno: Errno) -> ! {
+    if hand_over::ended_meanwhile(errno) {
+        fail(
+            NOT_STARTED,
+            "the session ended while this program was starting, so it was not started. Start it again",
+        );
+    }
     let error = io::Error::from_raw_os_error(errno.0);
     fail(NOT_STARTED, &format!("could not {what}: {error}"))
 }
