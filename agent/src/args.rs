@@ -21,6 +21,9 @@ pub struct Args {
     /// How long the agent waits for the session to come back after its control link was lost.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub grace_ms: u64,
+    /// Standard input comes from the session: its end is the session's, and not waited out.
+    #[arg(long)]
+    pub end_with_stdin: bool,
     /// What is logged to standard error: error, warn, info, debug, trace.
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     pub log: String,

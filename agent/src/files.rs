@@ -18,10 +18,7 @@ mod xattr;
 
 use std::{
     os::fd::{AsRawFd, OwnedFd},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -59,7 +56,6 @@ pub struct Files {
     rights: Rights,
     /// `/proc/self/fd`: an `O_PATH` descriptor is opened for real by its name in there.
     descriptors: OwnedFd,
-    links: AtomicUsize,
 }
 
 /// Everything a call needs; its thread has the right ids.
@@ -83,8 +79,13 @@ impl Files {
             target,
             rights,
             descriptors,
-            links: AtomicUsize::new(0),
         }))
+    }
+
+    /// Takes all nodes back: the session is over. They outlive its links, because a file server
+    /// whose links were lost comes back with the nodes that its kernel knows.
+    pub fn forget_all(&self) {
+        self.nodes.clear();
     }
 
     /// Opens what an `O_PATH` descriptor stands for, with the thread's rights.
@@ -191,8 +192,6 @@ pub async fn serve(
     mut receiver: MessageReceiver,
     files: Arc<Files>,
 ) -> Result<(), LinkError> {
-    files.links.fetch_add(1, Ordering::Relaxed);
-    let _leave = Leave(files.clone());
     let (reply_tx, mut reply_rx) = mpsc::channel::<Bytes>(REPLIES);
     let pool = pool(files.clone(), reply_tx.clone());
     let read = async {
@@ -291,17 +290,6 @@ fn begin_thread() -> Assumed {
         tracing::warn!(%error, "files are made with the agent's own umask");
     }
     Assumed::default()
-}
-
-/// The last link of a session takes its nodes along.
-struct Leave(Arc<Files>);
-
-impl Drop for Leave {
-    fn drop(&mut self) {
-        if self.0.links.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.0.nodes.clear();
-        }
-    }
 }
 
 /// The soft limit is often 1024 for the sake of select(2), which nothing here uses.

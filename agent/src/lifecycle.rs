@@ -1,9 +1,13 @@
 //! Why an agent ends: its session said so, went away, a signal came, or the target ended.
 
-use std::{fmt, io, os::fd::BorrowedFd, time::Duration};
+use std::{
+    fmt, io,
+    os::fd::{BorrowedFd, OwnedFd},
+    time::Duration,
+};
 
 use tokio::{
-    io::Interest,
+    io::{Interest, unix::AsyncFd},
     signal::unix::{SignalKind, signal},
 };
 
@@ -24,6 +28,8 @@ pub enum End {
         /// How long was waited.
         grace: Duration,
     },
+    /// The session's process ended; nothing comes back.
+    SessionGone,
     /// The target's process ended.
     TargetGone,
     /// Somebody on the agent's machine wants it to end.
@@ -46,6 +52,7 @@ impl fmt::Display for End {
                     "the session's link was lost and not back within {grace:?}: {cause}"
                 )
             }
+            End::SessionGone => f.write_str("the session's process ended"),
             End::TargetGone => f.write_str("the target's process ended"),
             End::Signal { name } => write!(f, "the agent was stopped by {name}"),
         }
@@ -58,6 +65,15 @@ pub async fn wait_for_exit(pidfd: BorrowedFd<'_>) -> io::Result<()> {
     let pidfd = register(pidfd.try_clone_to_owned()?, Interest::READABLE)?;
     let _readable = pidfd.readable().await?;
     Ok(())
+}
+
+/// Completes when nobody holds the other end of a pipe any more; never without one.
+pub async fn wait_for_hang_up(pipe: Option<&AsyncFd<OwnedFd>>) {
+    match pipe {
+        // Nothing is written into it: readable is its end, as is an error.
+        Some(pipe) => drop(pipe.readable().await),
+        None => std::future::pending().await,
+    }
 }
 
 /// The signals that end an agent in order.

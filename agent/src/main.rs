@@ -1,7 +1,7 @@
 //! `mirrord-agent`: see the library for what it does. This file only orders the start: arguments,
 //! listener, namespaces, then the runtime, because namespaces are entered before any thread is.
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{io::Write, os::fd::AsFd, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Parser;
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> anyhow::Result<String> {
     let version = env!("CARGO_PKG_VERSION");
-    let identity = AgentIdentity::new(&args.session_key, version)?;
+    let identity = AgentIdentity::new(&args.session_key, version)?.with_grace(args.grace());
     let doors = Doors::open(args.target_pid)?;
     let listener = Listener::bind(&args.listen)?;
     doors.enter()?;
@@ -54,7 +54,19 @@ fn run(args: &Args) -> anyhow::Result<String> {
     .and_then(|()| stdout.flush())
     .context("could not print the fingerprint on standard output, where the session reads it")?;
     drop(stdout);
-    let reason = runtime.block_on(serve::run(listener, identity, target, args.grace()))?;
+    let lifeline = match args.end_with_stdin {
+        true => {
+            Some((std::io::stdin().as_fd().try_clone_to_owned()).context("could not keep stdin")?)
+        }
+        false => None,
+    };
+    let reason = runtime.block_on(serve::run(
+        listener,
+        identity,
+        target,
+        args.grace(),
+        lifeline,
+    ))?;
     // File calls that hang in the target's file systems must not keep the process.
     runtime.shutdown_background();
     Ok(reason.to_string())

@@ -1,7 +1,11 @@
 //! The agent's main loop: callers come in, prove themselves, and get what their link is for; the
 //! loop ends for one of the reasons in [`End`], and everything taken is given back.
 
-use std::{os::fd::AsFd, sync::Arc, time::Duration};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use mirrord_link::{
@@ -12,6 +16,7 @@ use mirrord_protocol::{
     hello::{LOOK_AHEAD, Purpose, SessionHello},
 };
 use tokio::{
+    io::{Interest, unix::AsyncFd},
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
@@ -21,9 +26,10 @@ use crate::{
     control::{self, ControlEnd},
     files::{self, Files},
     incoming::Incoming,
-    lifecycle::{End, Signals, wait_for_exit},
+    lifecycle::{End, Signals, wait_for_exit, wait_for_hang_up},
     listener::Listener,
     outgoing,
+    readiness::register,
     target::Target,
 };
 
@@ -77,7 +83,7 @@ enum Event {
     Called(std::io::Result<Transport>),
     Linked(Box<Result<(SessionHello, Socket), LinkError>>),
     ControlEnded(ControlEnd),
-    StreamsEnded,
+    StreamsEnded(u64),
     Ended(End),
 }
 
@@ -90,24 +96,32 @@ struct Agent {
     between_sessions: bool,
     /// The one session that is served, once it has called.
     session: Option<String>,
+    /// It has had a control link before.
+    was_linked: bool,
+    /// Held open by the process of the session that started us.
+    lifeline: Option<AsyncFd<OwnedFd>>,
     grace: Duration,
     /// When the agent gives up waiting for the session, and what it lost.
     deadline: Option<(Instant, String)>,
     control: Option<mpsc::Sender<FromAgent>>,
     controls: JoinSet<ControlEnd>,
     streams: Option<Streams>,
-    stream_links: JoinSet<()>,
+    /// The streams link in use; the end of an older one means nothing.
+    streams_number: u64,
+    stream_links: JoinSet<u64>,
     file_links: JoinSet<()>,
     incoming_tx: watch::Sender<Option<Arc<Incoming>>>,
     notice_tx: mpsc::Sender<Notice>,
 }
 
-/// Serves one session from its first call to its end.
+/// Serves one session from its first call to its end. A session whose link is lost is waited for
+/// during `grace`, but not when `lifeline` says that its process is gone.
 pub async fn run(
     listener: Listener,
     identity: AgentIdentity,
     target: Arc<Target>,
     grace: Duration,
+    lifeline: Option<OwnedFd>,
 ) -> anyhow::Result<End> {
     let mut signals = Signals::new().context("could not listen for signals (signalfd)")?;
     let listener = listener
@@ -123,11 +137,17 @@ pub async fn run(
         files: Files::new(root, target.creds.clone(), target.capabilities)?,
         target: target.clone(),
         session: None,
+        was_linked: false,
+        lifeline: lifeline
+            .map(|fd| register(fd, Interest::READABLE))
+            .transpose()
+            .context("could not watch stdin for the session's end (it must be a pipe)")?,
         grace,
         deadline: None,
         control: None,
         controls: JoinSet::new(),
         streams: None,
+        streams_number: 0,
         stream_links: JoinSet::new(),
         file_links: JoinSet::new(),
         incoming_tx: watch::Sender::new(None),
@@ -148,7 +168,12 @@ pub async fn run(
             Some(ended) = agent.controls.join_next() => Event::ControlEnded(
                 ended.unwrap_or_else(|error| ControlEnd::Lost { cause: error.to_string() }),
             ),
-            Some(_) = agent.stream_links.join_next() => Event::StreamsEnded,
+            Some(ended) = agent.stream_links.join_next() => {
+                // One that was aborted is none that is in use.
+                let Ok(number) = ended else { continue };
+                Event::StreamsEnded(number)
+            }
+            () = wait_for_hang_up(agent.lifeline.as_ref()) => Event::Ended(End::SessionGone),
             Some(_) = agent.file_links.join_next() => continue,
             Some(rekey) = rekey_rx.recv() => Event::Rekey(rekey),
             Some(notice) = notice_rx.recv() => {
@@ -185,7 +210,7 @@ pub async fn run(
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
             Event::Linked(linked) => match *linked {
-                Ok((hello, socket)) => agent.linked(hello, socket),
+                Ok((hello, socket)) => agent.linked(hello, socket).await,
                 Err(error) => tracing::warn!(%error, "a caller was refused"),
             },
             Event::ControlEnded(ended) => {
@@ -194,7 +219,10 @@ pub async fn run(
                 }
             }
             // A port that is taken without a way to the session would only lose connections.
-            Event::StreamsEnded => agent.streams_ended().await,
+            Event::StreamsEnded(number) if number == agent.streams_number => {
+                agent.streams_ended().await;
+            }
+            Event::StreamsEnded(_) => {}
             Event::Ended(end) => break end,
         }
     };
@@ -214,7 +242,7 @@ async fn until(deadline: Option<&(Instant, String)>) {
 }
 
 impl Agent {
-    fn linked(&mut self, hello: SessionHello, socket: Socket) {
+    async fn linked(&mut self, hello: SessionHello, socket: Socket) {
         match &self.session {
             Some(session) if *session != hello.session => {
                 tracing::warn!("another session of the same key called; one agent serves one");
@@ -231,8 +259,8 @@ impl Agent {
             None => self.session = Some(hello.session),
         }
         match hello.purpose {
-            Purpose::Control => self.start_control(socket, &hello.features),
-            Purpose::Streams => self.start_streams(socket),
+            Purpose::Control => self.start_control(socket, &hello.features).await,
+            Purpose::Streams => self.start_streams(socket).await,
             Purpose::Files | Purpose::FileContent => {
                 let (sender, receiver) = socket.into_messages();
                 let files = self.files.clone();
@@ -248,20 +276,26 @@ impl Agent {
     /// Ends everything of the session but the link on which it said so, and waits for another.
     async fn rekey(&mut self, session_key: &str) -> Result<(), LinkError> {
         self.identity.rekey(session_key)?;
-        if let Some(incoming) = self.incoming_tx.send_replace(None) {
-            incoming.shutdown().await;
-        }
-        self.streams = None;
+        self.streams_ended().await;
         self.stream_links.shutdown().await;
         self.file_links.shutdown().await;
+        self.files.forget_all();
         self.session = None;
+        self.was_linked = false;
+        self.lifeline = None;
         self.between_sessions = true;
         let cause = "the session that took the agent over did not call".to_owned();
         self.deadline = Some((Instant::now() + NEXT_SESSION, cause));
         Ok(())
     }
 
-    fn start_control(&mut self, socket: Socket, features: &[String]) {
+    async fn start_control(&mut self, socket: Socket, features: &[String]) {
+        if self.was_linked {
+            // What rode on the link that it has lost ends, whether we noticed the loss or not. Its
+            // new streams link comes after this one.
+            self.streams_ended().await;
+        }
+        self.was_linked = true;
         self.deadline = None;
         self.between_sessions = false;
         let (outgoing_tx, outgoing_rx) = mpsc::channel(OUTGOING_QUEUE);
@@ -288,15 +322,19 @@ impl Agent {
         ));
     }
 
-    fn start_streams(&mut self, socket: Socket) {
+    async fn start_streams(&mut self, socket: Socket) {
+        self.streams_ended().await;
         let (streams, incoming_streams) = socket.into_streams(Side::Agent);
-        if let Some(older) = self.streams.replace(streams.clone()) {
-            older.close("the session opened another streams link");
-        }
+        self.streams = Some(streams.clone());
+        self.streams_number += 1;
+        let number = self.streams_number;
         let incoming = Incoming::new(self.target.clone(), streams, self.notice_tx.clone());
         self.incoming_tx.send_replace(Some(Arc::new(incoming)));
-        self.stream_links
-            .spawn(serve_streams(incoming_streams, self.target.clone()));
+        let target = self.target.clone();
+        self.stream_links.spawn(async move {
+            serve_streams(incoming_streams, target).await;
+            number
+        });
     }
 
     async fn control_ended(&mut self, ended: ControlEnd) -> Option<End> {
@@ -320,12 +358,11 @@ impl Agent {
         }
     }
 
+    /// Ends the streams link, if it has not ended by itself, and gives back what needs it.
     async fn streams_ended(&mut self) {
-        if !self.stream_links.is_empty() && self.deadline.is_none() && self.control.is_some() {
-            // An older link ended after a new one took its place.
-            return;
+        if let Some(streams) = self.streams.take() {
+            streams.close("this streams link is over");
         }
-        self.streams = None;
         if let Some(incoming) = self.incoming_tx.send_replace(None) {
             incoming.shutdown().await;
         }

@@ -67,6 +67,9 @@ pub struct AgentHello {
     pub features: Vec<String>,
     /// The agent's own version, for messages.
     pub agent_version: String,
+    /// How long the agent waits for the session when its control link was lost, in milliseconds;
+    /// zero: it ends with the link.
+    pub grace_ms: u64,
 }
 
 #[cfg(test)]

@@ -258,7 +258,10 @@ pub enum SessionState {
     /// Processes run in it.
     Running,
     /// The agent's link is lost; files and connections wait.
-    Reconnecting,
+    Reconnecting {
+        /// How it was lost, in words.
+        reason: String,
+    },
     /// It puts everything away.
     Draining,
     /// It is over.
@@ -275,7 +278,7 @@ impl SessionState {
             SessionState::Preparing => "preparing",
             SessionState::Ready { .. } => "ready",
             SessionState::Running => "running",
-            SessionState::Reconnecting => "reconnecting",
+            SessionState::Reconnecting { .. } => "reconnecting",
             SessionState::Draining => "draining",
             SessionState::Ended { .. } => "ended",
         }

@@ -26,6 +26,7 @@ mod orders;
 mod parts;
 mod program;
 mod prove;
+mod reconnect;
 pub mod refusal;
 pub mod role_process;
 mod rules;
@@ -49,7 +50,6 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::events::EventLog;
 use crate::target::Target;
-use agent_link::AgentNews;
 use parts::Parts;
 use signals::Signals;
 
@@ -211,17 +211,14 @@ async fn serve_until_end(parts: &mut Parts, signals: &Signals) -> Result<End> {
                 let wanted = *parts.wanted_rx.borrow_and_update();
                 parts.want(wanted).await?;
             }
-            news = parts.agent_news_rx.recv() => {
-                let reason = match news {
-                    Some(AgentNews::Notice(notice)) => match parts.on_notice(notice) {
-                        None => continue,
-                        Some(reason) => reason,
-                    },
-                    Some(AgentNews::Closed { reason }) => reason,
-                    None => "the agent's link is gone".to_owned(),
-                };
+            news = parts.agent_news_rx.recv() => parts.on_news(news).await?,
+            found = reconnect::found(&mut parts.linking.lost) => match found {
+                Ok(links) => parts.linked_again(links).await,
                 // What the agent served is gone for good: a program that went on would see errors
                 // nobody could explain.
+                Err(reason) => return Err(fatal::agent_gone(parts, &reason).await),
+            },
+            reason = reconnect::agent_ended(&mut parts.agent_process), if parts.linking.is_lost() => {
                 return Err(fatal::agent_gone(parts, &reason).await);
             }
             signal = signals.next() => {

@@ -2,8 +2,10 @@
 //! probe programs in many languages, and the comparison of what they print inside the pod and
 //! through us. The tests know the product only by its command line.
 
+pub mod between;
 pub mod differences;
 pub mod editor;
+pub mod left;
 pub mod pod;
 pub mod podman;
 pub mod product;

@@ -26,6 +26,11 @@ pub fn server() -> PathBuf {
     bin().join("mirrord-server")
 }
 
+/// The agent's executable.
+pub fn agent() -> PathBuf {
+    bin().join("mirrord-agent")
+}
+
 /// The folder `tests/` of the repository (`MIRRORD_TEST_SOURCES` where it was copied).
 pub fn sources() -> PathBuf {
     std::env::var_os("MIRRORD_TEST_SOURCES")

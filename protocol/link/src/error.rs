@@ -104,6 +104,32 @@ pub enum LinkError {
     },
 }
 
+impl LinkError {
+    /// Whether the same attempt may succeed later: what lies between the two sides may come back,
+    /// a proof that was refused does not get better.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            LinkError::Connect { .. }
+            | LinkError::Timeout { .. }
+            | LinkError::Dead { .. }
+            | LinkError::Closed { .. }
+            | LinkError::Broken(_)
+            | LinkError::Streams(_)
+            // A forwarder without its other end accepts and hangs up: no hello at all.
+            | LinkError::BadHello { .. }
+            // Descriptors run out and are there again.
+            | LinkError::Local { .. } => true,
+            LinkError::Refused { .. }
+            | LinkError::WrongAgent { .. }
+            | LinkError::WrongSession
+            | LinkError::Replayed
+            | LinkError::TooManyHellos { .. }
+            | LinkError::Version { .. }
+            | LinkError::Codec(_) => false,
+        }
+    }
+}
+
 impl From<tokio_tungstenite::tungstenite::Error> for LinkError {
     fn from(source: tokio_tungstenite::tungstenite::Error) -> Self {
         LinkError::Broken(Box::new(source))

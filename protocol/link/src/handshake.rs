@@ -200,6 +200,7 @@ fn judge(identity: &AgentIdentity, headers: &HeaderMap) -> Result<Judged, LinkEr
         version,
         features: features(),
         agent_version: identity.agent_version.clone(),
+        grace_ms: identity.grace.as_millis().try_into().unwrap_or(u64::MAX),
     };
     let answer = codec::encode(&answer)?;
     let proof = identity.prove(&bytes, &answer).to_bytes();

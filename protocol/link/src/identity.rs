@@ -54,6 +54,8 @@ pub struct AgentIdentity {
     nonces: Arc<Mutex<HashSet<[u8; 32]>>>,
     /// How long a caller may take for its hello.
     pub(crate) hello_limit: Duration,
+    /// How long a session that was lost is waited for.
+    pub(crate) grace: Duration,
 }
 
 impl fmt::Display for Fingerprint {
@@ -129,6 +131,7 @@ impl AgentIdentity {
             agent_version: agent_version.to_owned(),
             nonces: Arc::default(),
             hello_limit: HELLO_LIMIT,
+            grace: Duration::ZERO,
         })
     }
 
@@ -154,6 +157,13 @@ impl AgentIdentity {
     #[must_use]
     pub fn with_hello_limit(mut self, limit: Duration) -> Self {
         self.hello_limit = limit;
+        self
+    }
+
+    /// The same agent, telling its session that it waits so long for it when the link was lost.
+    #[must_use]
+    pub fn with_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 

@@ -96,6 +96,11 @@ impl Streams {
     pub async fn ended(&self) {
         self.shared.ended().await;
     }
+
+    /// Whether the link has ended.
+    pub fn has_ended(&self) -> bool {
+        self.shared.has_ended()
+    }
 }
 
 impl IncomingStreams {

@@ -1,5 +1,9 @@
 //! Calls to the agent, over the link for names and the link for content.
 //!
+//! Each link that is lost is sought by itself; calls wait meanwhile, and those that were on their
+//! way are asked again, or fail where doing something twice differs from doing it once
+//! ([`mod@lost`]).
+//!
 //! Everything runs on one thread. What waits for an answer is bounded by who asks: the kernel's
 //! requests and the supervisor's threads, and for reading ahead by [`crate::content`].
 
@@ -7,6 +11,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     collections::VecDeque,
+    convert::Infallible,
     rc::Rc,
     time::Duration,
 };
@@ -17,8 +22,11 @@ use mirrord_protocol::{
     codec,
     creds::Creds,
     files::{Answer, Call, Listed, NodeId, Op, Reply},
+    hello::Purpose,
 };
 use tokio::sync::{Notify, oneshot};
+
+mod lost;
 
 type Answered = Result<(Answer, Bytes), i32>;
 
@@ -31,19 +39,29 @@ pub(crate) struct Agent {
     strays: RefCell<Vec<(NodeId, u64)>>,
 }
 
+/// Both halves of a link that stands.
+pub(crate) type Halves = (MessageSender, MessageReceiver);
+
 /// One link.
 #[derive(Default)]
 struct Link {
     last: Cell<u64>,
     waiting: RefCell<HashMap<u64, Waiting>>,
-    outgoing: RefCell<VecDeque<Bytes>>,
+    /// Messages with the number of their call; 0: nobody waits for an answer.
+    outgoing: RefCell<VecDeque<(u64, Bytes)>>,
     wake: Notify,
+    /// For good.
     closed: Cell<bool>,
 }
 
 struct Waiting {
     answer: oneshot::Sender<Answered>,
     listed: Vec<Listed>,
+    /// The call, for another link.
+    message: Bytes,
+    may_repeat: bool,
+    /// It may have reached the agent.
+    sent: bool,
 }
 
 impl Agent {
@@ -56,17 +74,19 @@ impl Agent {
         }
     }
 
-    /// Serves both links until one of them ends.
-    pub(crate) async fn run(
+    /// Serves both links until one of them ends for good. `dial` makes one again that was lost,
+    /// which is tried for so long as `patience` says.
+    pub(crate) async fn run<D: Future<Output = Result<Halves, LinkError>>>(
         &self,
-        names: (MessageSender, MessageReceiver),
-        content: (MessageSender, MessageReceiver),
+        (names, content): (Halves, Halves),
+        patience: Duration,
+        dial: impl Fn(Purpose) -> D,
     ) -> Result<(), LinkError> {
         let result = tokio::select! {
-            result = self.names.write(names.0) => result,
-            result = self.content.write(content.0) => result,
-            result = self.read(&self.names, names.1) => result,
-            result = self.read(&self.content, content.1) => result,
+            result = self.keep(&self.names, names, patience, || dial(Purpose::Files)) => result,
+            result = self.keep(&self.content, content, patience, || dial(Purpose::FileContent)) => {
+                result
+            }
         };
         for link in [&self.names, &self.content] {
             link.closed.set(true);
@@ -108,20 +128,25 @@ impl Agent {
         }
         let id = link.last.get() + 1;
         link.last.set(id);
+        let may_repeat = lost::may_repeat(&op);
         let mut message = codec::encode(&Call { id, creds, op }).map_err(|error| {
             tracing::error!(%error, "a file call could not be encoded");
             libc::EIO
         })?;
         message.extend_from_slice(payload);
+        let message = Bytes::from(message);
         let (answer, answered) = oneshot::channel();
         link.waiting.borrow_mut().insert(
             id,
             Waiting {
                 answer,
                 listed: Vec::new(),
+                message: message.clone(),
+                may_repeat,
+                sent: false,
             },
         );
-        link.send(message.into());
+        link.send(id, message);
         let guard = GiveUp { link, id };
         let result = tokio::time::timeout(self.deadline, answered).await;
         if let Ok(Ok(answered)) = result {
@@ -134,9 +159,12 @@ impl Agent {
         Err(libc::EIO)
     }
 
-    async fn read(&self, link: &Link, mut receiver: MessageReceiver) -> Result<(), LinkError> {
+    async fn read(&self, link: &Link, receiver: &mut MessageReceiver) -> LinkError {
         while let Some(message) = receiver.next().await {
-            let message = message?;
+            let message = match message {
+                Ok(message) => message,
+                Err(error) => return error,
+            };
             let (reply, payload) = match codec::decode_prefix::<Reply>(&message) {
                 Ok((reply, payload)) => (reply, message.slice_ref(payload)),
                 Err(error) => {
@@ -146,7 +174,8 @@ impl Agent {
             };
             self.take(link, reply, payload);
         }
-        Ok(())
+        let reason = receiver.close_reason().unwrap_or_default().to_owned();
+        LinkError::Closed { reason }
     }
 
     fn take(&self, link: &Link, reply: Reply, payload: Bytes) {
@@ -200,8 +229,8 @@ impl Agent {
 }
 
 impl Link {
-    fn send(&self, message: Bytes) {
-        self.outgoing.borrow_mut().push_back(message);
+    fn send(&self, id: u64, message: Bytes) {
+        self.outgoing.borrow_mut().push_back((id, message));
         self.wake.notify_one();
     }
 
@@ -215,16 +244,21 @@ impl Link {
             creds: None,
             op,
         }) {
-            Ok(message) => self.send(message.into()),
+            Ok(message) => self.send(0, message.into()),
             Err(error) => tracing::error!(%error, "a file call could not be encoded"),
         }
     }
 
-    async fn write(&self, mut sender: MessageSender) -> Result<(), LinkError> {
+    async fn write(&self, sender: &mut MessageSender) -> Result<Infallible, LinkError> {
         loop {
             let next = { self.outgoing.borrow_mut().pop_front() };
             match next {
-                Some(message) => sender.feed(message).await?,
+                Some((id, message)) => {
+                    if let Some(waiting) = self.waiting.borrow_mut().get_mut(&id) {
+                        waiting.sent = true;
+                    }
+                    sender.feed(message).await?;
+                }
                 None => {
                     sender.flush().await?;
                     if self.outgoing.borrow().is_empty() {
@@ -244,8 +278,14 @@ struct GiveUp<'a> {
 
 impl Drop for GiveUp<'_> {
     fn drop(&mut self) {
-        if self.link.waiting.borrow_mut().remove(&self.id).is_some() {
+        let Some(given_up) = self.link.waiting.borrow_mut().remove(&self.id) else {
+            return;
+        };
+        if given_up.sent {
             self.link.tell(Op::Cancel { id: self.id });
+        } else {
+            let mut outgoing = self.link.outgoing.borrow_mut();
+            outgoing.retain(|(id, _)| *id != self.id);
         }
     }
 }

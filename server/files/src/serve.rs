@@ -6,8 +6,11 @@ use std::{
     time::Duration,
 };
 
-use mirrord_link::{Endpoint, MessageReceiver, MessageSender, SessionIdentity, dial};
-use mirrord_protocol::{codec, hello::Purpose};
+use mirrord_link::{Endpoint, LinkError, SessionIdentity, dial};
+use mirrord_protocol::{
+    codec,
+    hello::{AgentHello, Purpose},
+};
 use rustix::{
     fs::{OFlags, fcntl_getfl, fcntl_setfl},
     net::SendFlags,
@@ -17,7 +20,7 @@ use tokio::task::LocalSet;
 
 use crate::{
     FilesError,
-    agent::Agent,
+    agent::{Agent, Halves},
     clients,
     device::Device,
     fs::{Fs, Settings},
@@ -45,7 +48,8 @@ pub struct ServeOptions {
 /// How long a call may take unless the session says otherwise.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Serves the pod's files until the supervisor's socket or the agent's links close. To be called
+/// Serves the pod's files until the supervisor's socket closes, or the agent's links are lost and
+/// do not come back. To be called
 /// in a process of its own, before it has threads: as an ordinary user it moves into a user and
 /// mount namespace of its own.
 pub fn serve(options: ServeOptions, control: OwnedFd) -> Result<(), FilesError> {
@@ -82,10 +86,11 @@ async fn run(
     control: OwnedFd,
 ) -> Result<(), FilesError> {
     let local = |action| move |source| FilesError::Local { action, source };
-    let (names, content) = tokio::try_join!(
+    let ((hello, names), (_, content)) = tokio::try_join!(
         connect(&options, Purpose::Files),
         connect(&options, Purpose::FileContent)
     )?;
+    let patience = mirrord_link::patience(&hello);
     let own = (geteuid().as_raw(), getegid().as_raw());
     let own_ids_only = mount.as_ref().is_ok_and(|mount| mount.own_ids_only);
     let settings = Settings {
@@ -116,8 +121,9 @@ async fn run(
             None => std::future::pending().await,
         }
     };
+    let again = async |purpose| Ok(connect(&options, purpose).await?.1);
     tokio::select! {
-        result = agent.run(names, content) => Ok(result?),
+        result = agent.run((names, content), patience, again) => Ok(result?),
         result = kernel => result.map_err(local("read from /dev/fuse")),
         result = clients::serve(fs.clone(), control, greeting) => {
             result.map_err(local("read from the supervisor's socket"))
@@ -129,9 +135,9 @@ async fn run(
 async fn connect(
     options: &ServeOptions,
     purpose: Purpose,
-) -> Result<(MessageSender, MessageReceiver), FilesError> {
-    let (_, socket) = dial(&options.endpoint, &options.identity, purpose).await?;
-    Ok(socket.into_messages())
+) -> Result<(AgentHello, Halves), LinkError> {
+    let (hello, socket) = dial(&options.endpoint, &options.identity, purpose).await?;
+    Ok((hello, socket.into_messages()))
 }
 
 fn welcome(control: &OwnedFd, welcome: &Welcome, root: Option<&OwnedFd>) -> std::io::Result<()> {

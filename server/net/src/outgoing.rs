@@ -39,6 +39,8 @@ pub type CurrentStreams = watch::Receiver<Option<Streams>>;
 /// How long a connect waits for a link that is being made again. Shorter than the time-outs that
 /// programs usually set, so that they hear of it from us.
 const LINK_GRACE: Duration = Duration::from_secs(8);
+/// A stream that broke because its link did is known to have by then.
+const LINK_ENDS: Duration = Duration::from_millis(100);
 /// How long the supervisor may take to connect the program's socket after our answer; it does so
 /// at once unless the program was stopped or died.
 const JOIN_WITHIN: Duration = Duration::from_secs(30);
@@ -231,8 +233,10 @@ impl Shared {
     /// The streams of a link that stands, now or within the grace time.
     async fn streams(&self) -> Result<Streams, i32> {
         let mut streams = self.streams.clone();
-        let waited = tokio::time::timeout(LINK_GRACE, streams.wait_for(Option::is_some)).await;
-        match waited {
+        // One that has ended is about to be replaced.
+        let stands =
+            |streams: &Option<Streams>| streams.as_ref().is_some_and(|one| !one.has_ended());
+        match tokio::time::timeout(LINK_GRACE, streams.wait_for(stands)).await {
             Ok(Ok(streams)) => streams.clone().ok_or(libc::ENETDOWN),
             Ok(Err(_)) | Err(_) => Err(libc::ENETDOWN),
         }
@@ -240,9 +244,19 @@ impl Shared {
 
     /// Asks the agent for a socket: its addresses there and the stream, or the pod's errno.
     async fn dial(&self, header: &StreamHeader) -> Result<(Addresses, Stream), i32> {
-        let streams = self.streams().await?;
-        let began = Instant::now();
-        let reply = streams.open_with_reply(header).await;
+        let mut streams = self.streams().await?;
+        let mut began = Instant::now();
+        let mut reply = streams.open_with_reply(header).await;
+        if reply.is_err()
+            && tokio::time::timeout(LINK_ENDS, streams.ended())
+                .await
+                .is_ok()
+        {
+            // Nothing was said on it yet, so the program cannot tell the difference.
+            streams = self.streams().await?;
+            began = Instant::now();
+            reply = streams.open_with_reply(header).await;
+        }
         let took = (began.elapsed().as_micros() as u64).min(1_000_000);
         let average = self.connect_takes.load(Ordering::Relaxed);
         self.connect_takes

@@ -74,7 +74,9 @@ pub async fn on_target(target: &str) -> Vec<String> {
 /// A session on the wire.
 pub fn wire(status: SessionStatus) -> Session {
     let (reason, expires_at) = match &status.state {
-        SessionState::Ended { reason } => (Some(reason.clone()), None),
+        SessionState::Ended { reason } | SessionState::Reconnecting { reason } => {
+            (Some(reason.clone()), None)
+        }
         SessionState::Ready { expires_at } => (None, expires_at.clone()),
         _ => (None, None),
     };

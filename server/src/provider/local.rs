@@ -35,7 +35,8 @@ pub async fn start(target: &Target, pid: i32, options: &AgentOptions) -> Result<
         .args(["--listen", &listen, "--session-key", &options.session_key])
         .arg("--grace-ms")
         .arg(options.grace.as_millis().to_string())
-        .stdin(Stdio::null())
+        .arg("--end-with-stdin")
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log(options.log.as_deref())?)
         // A start that is given up must not leave an agent that waits for its link.
@@ -51,6 +52,8 @@ pub async fn start(target: &Target, pid: i32, options: &AgentOptions) -> Result<
     let mut process = command
         .spawn()
         .with_context(|| format!("could not start the agent {}", path.display()))?;
+    // Waiting for a child closes what it still holds of it.
+    let lifeline = process.stdin.take();
     let stdout = process.stdout.take().context("the agent has no stdout")?;
     match tokio::time::timeout(START_DEADLINE, first_line(stdout)).await {
         Ok(Ok(Some(line))) => {
@@ -59,7 +62,10 @@ pub async fn start(target: &Target, pid: i32, options: &AgentOptions) -> Result<
             Ok(StartedAgent {
                 endpoint,
                 fingerprint,
-                process: Some(AgentProcess::Child(process)),
+                process: Some(AgentProcess::Child {
+                    child: process,
+                    lifeline,
+                }),
             })
         }
         Ok(Ok(None)) => bail!(

@@ -3,14 +3,20 @@
 use std::os::fd::OwnedFd;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use tokio::io::unix::AsyncFd;
-use tokio::process::Child;
+use tokio::process::{Child, ChildStdin};
 
 /// The process. It ends with its links; this is to wait for that, and to be sure.
 pub enum AgentProcess {
     /// Our child; killed when dropped.
-    Child(Child),
+    Child {
+        /// It.
+        child: Child,
+        /// Its standard input: the kernel closes it with our process, whatever ends that, and so
+        /// the agent knows that nobody will come back.
+        lifeline: Option<ChildStdin>,
+    },
     /// Another's child; killed when dropped, too.
     Adopted(Adopted),
 }
@@ -50,7 +56,7 @@ impl AgentProcess {
     /// Its id, while it runs.
     pub fn id(&self) -> Option<i32> {
         match self {
-            AgentProcess::Child(child) => child.id().and_then(|pid| i32::try_from(pid).ok()),
+            AgentProcess::Child { child, .. } => child.id().and_then(|pid| i32::try_from(pid).ok()),
             AgentProcess::Adopted(adopted) => Some(adopted.pid),
         }
     }
@@ -59,17 +65,33 @@ impl AgentProcess {
     pub async fn wait(&mut self) -> Result<()> {
         let what = "could not wait for the agent";
         match self {
-            AgentProcess::Child(child) => child.wait().await.map(drop).context(what),
+            AgentProcess::Child { child, .. } => child.wait().await.map(drop).context(what),
             AgentProcess::Adopted(adopted) => {
                 adopted.pidfd.readable().await.map(drop).context(what)
             }
         }
     }
 
+    /// Asks it to end.
+    pub fn terminate(&self) {
+        let pid = self.id().and_then(Pid::from_raw);
+        let ended = match (self, pid) {
+            (AgentProcess::Adopted(adopted), _) => {
+                pidfd_send_signal(adopted.pidfd.get_ref(), Signal::TERM)
+            }
+            (AgentProcess::Child { .. }, Some(pid)) => kill_process(pid, Signal::TERM),
+            (AgentProcess::Child { .. }, None) => Ok(()),
+        };
+        // Gone already is what we want.
+        if let Err(error) = ended {
+            tracing::debug!("the agent could not be told to end: {error}");
+        }
+    }
+
     /// Ends it by force.
     pub async fn kill(&mut self) {
         match self {
-            AgentProcess::Child(child) => drop(child.kill().await),
+            AgentProcess::Child { child, .. } => drop(child.kill().await),
             // Gone already is what we want.
             AgentProcess::Adopted(adopted) => {
                 let _ = pidfd_send_signal(adopted.pidfd.get_ref(), Signal::KILL);
@@ -81,8 +103,12 @@ impl AgentProcess {
     /// more. The daemon does it then (`daemon/orphans.rs`), or `init` where the daemon is gone.
     pub fn leave(self) {
         match self {
-            // Dropped, it would be killed.
-            AgentProcess::Child(child) => std::mem::forget(child),
+            AgentProcess::Child { child, lifeline } => {
+                // Dropped, it would be killed.
+                std::mem::forget(child);
+                // It has not minded this end since it got its new key.
+                drop(lifeline);
+            }
             AgentProcess::Adopted(mut adopted) => adopted.left = true,
         }
     }

@@ -15,7 +15,8 @@ use crate::provider::{self, AgentOptions, AgentProcess, StartedAgent, Via};
 use crate::runtime_dir::SessionFolder;
 use crate::target::Target;
 
-/// How long an agent waits for a session that others launch programs into, when its link is lost.
+/// How long an agent waits for its session when the link was lost; one whose process ended is not
+/// waited for.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// An agent of ours.
@@ -97,8 +98,7 @@ async fn fresh(
     let options = AgentOptions {
         session_key: SessionIdentity::public_hex(key),
         via,
-        // A program in the foreground ends with its session, so nothing would come back.
-        grace: if launched { GRACE } else { Duration::ZERO },
+        grace: GRACE,
         log: launched.then(|| folder.join(AGENT_LOG)),
     };
     provider::start_agent(target, &options).await

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::AgentChoice;
 use super::agent::Agent;
-use super::agent_link::{AgentLink, AgentNews};
+use super::agent_link::{self, AgentLink, AgentNews};
 use super::signals::Signals;
 use super::start::random_id;
 use super::warm::end_agent;
@@ -53,10 +53,11 @@ impl Direct {
         let agent = Agent::start(&target, AgentChoice::Start, &folder, false).await?;
         let ((_, control), (_, streams)) =
             tokio::try_join!(agent.dial(Purpose::Control), agent.dial(Purpose::Streams))?;
-        let (sender, receiver) = control.into_messages();
-        let (link, _facts, agent_news_rx) = AgentLink::start(sender, receiver)
+        let (sender, mut receiver) = control.into_messages();
+        agent_link::facts(&mut receiver)
             .await
             .with_context(|| format!("could not use the agent for {target}"))?;
+        let (link, agent_news_rx) = AgentLink::start((sender, receiver));
         let (streams, incoming) = streams.into_streams(Side::Session);
         Ok(Direct {
             agent: link,
@@ -97,7 +98,9 @@ impl Direct {
                 }
                 // No program resolves names here.
                 Some(AgentNews::Notice(Notice::Resolver { .. })) => continue,
-                Some(AgentNews::Closed { reason }) => Happened::Lost(reason),
+                Some(AgentNews::Closed { reason } | AgentNews::Lost { reason, .. }) => {
+                    Happened::Lost(reason)
+                }
                 None => Happened::Lost("the agent's link is gone".to_owned()),
             });
         }
@@ -105,7 +108,7 @@ impl Direct {
 
     /// Gives everything back; the agent is gone when this returns.
     pub async fn close(mut self, reason: &str) {
-        self.agent.close(reason).await;
-        end_agent(self.process.as_mut()).await;
+        let told = self.agent.close(reason).await;
+        end_agent(self.process.as_mut(), told).await;
     }
 }

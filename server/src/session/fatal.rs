@@ -10,7 +10,7 @@ use tokio::process::Child;
 use super::END_POLITELY;
 use super::agent_link::AgentNews;
 use super::parts::Parts;
-use super::program;
+use super::{program, reconnect};
 
 /// Links of one agent that broke together are heard of within this time.
 const TOGETHER: Duration = Duration::from_millis(500);
@@ -24,10 +24,18 @@ pub async fn agent_gone(parts: &mut Parts, reason: &str) -> anyhow::Error {
 /// The file server ended before the session did: because the agent did, or by itself.
 pub async fn file_server_ended(parts: &mut Parts, status: ExitStatus) -> anyhow::Error {
     let deadline = tokio::time::Instant::now() + TOGETHER;
-    while let Ok(Some(news)) = tokio::time::timeout_at(deadline, parts.agent_news_rx.recv()).await {
+    loop {
+        let news = tokio::select! {
+            news = parts.agent_news_rx.recv() => news,
+            Err(reason) = reconnect::found(&mut parts.linking.lost) => {
+                return agent_gone(parts, &reason).await;
+            }
+            () = tokio::time::sleep_until(deadline) => break,
+        };
         let reason = match news {
-            AgentNews::Notice(notice) => parts.on_notice(notice),
-            AgentNews::Closed { reason } => Some(reason),
+            None => break,
+            Some(AgentNews::Notice(notice)) => parts.on_notice(notice),
+            Some(AgentNews::Closed { reason } | AgentNews::Lost { reason, .. }) => Some(reason),
         };
         if let Some(reason) = reason {
             return agent_gone(parts, &reason).await;

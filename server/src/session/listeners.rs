@@ -4,6 +4,7 @@
 
 mod alive;
 mod change;
+mod relink;
 
 pub use change::name as mode_name;
 
@@ -69,6 +70,8 @@ enum Taking {
     Asking,
     /// By the agent's number for it.
     Taken(u64),
+    /// It was, until the link was lost; it shall be again on the next.
+    Lost,
 }
 
 /// What `listen` decided.

@@ -46,6 +46,9 @@ impl Parts {
                 let grace = Duration::from_millis(grace_ms);
                 return Ok(self.stop(grace, kill_debuggee, answer_tx));
             }
+            SessionRequest::AgentStatus if self.linking.is_lost() => {
+                Ok(SessionAnswer::Agent(self.agent_facts("reconnecting")))
+            }
             SessionRequest::AgentStatus => {
                 tokio::spawn(agent_status(
                     self.agent_facts("linked"),
@@ -116,10 +119,15 @@ impl Parts {
 
     fn keep(&mut self, expires: Duration) -> Answered {
         self.life.keep(expires);
-        if let SessionState::Ready { .. } = self.board.state() {
-            let expires_at = Some(events::after(expires));
-            self.board
-                .update(|status| status.state = SessionState::Ready { expires_at });
+        let ready = SessionState::Ready {
+            expires_at: Some(events::after(expires)),
+        };
+        match (self.board.state(), &mut self.linking.lost) {
+            (SessionState::Ready { .. }, _) => self.board.update(|status| status.state = ready),
+            (_, Some(lost)) if matches!(lost.before, SessionState::Ready { .. }) => {
+                lost.before = ready;
+            }
+            _ => {}
         }
         Ok(SessionAnswer::Status(Box::new(self.board.status())))
     }
@@ -169,10 +177,10 @@ impl Parts {
             phase: phase.to_owned(),
             target: self.target.to_string(),
             version: self.agent_version.clone(),
-            endpoint: self.agent_endpoint.to_string(),
+            endpoint: self.linking.endpoint.to_string(),
             pid: self.agent_process.as_ref().and_then(|process| process.id()),
             round_trip_us: None,
-            reconnects: 0,
+            reconnects: self.linking.reconnects,
             was_warm: self.was_warm,
         }
     }

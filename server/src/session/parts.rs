@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mirrord_link::{Endpoint, Fingerprint, Streams};
+use mirrord_link::{Fingerprint, Streams};
 use mirrord_net::outgoing::OutgoingRelays;
 use mirrord_protocol::event::EventKind;
 use mirrord_protocol::local::{FromSupervisor, ToSupervisor};
@@ -21,6 +21,7 @@ use super::least::Kept;
 use super::life::Life;
 use super::listeners::Listeners;
 use super::program::Program;
+use super::reconnect::Linking;
 use super::rules::RuleBook;
 use super::warm::Left;
 use crate::events::Wanted;
@@ -40,7 +41,7 @@ pub struct Parts {
     pub agent: AgentLink,
     pub agent_news_rx: mpsc::Receiver<AgentNews>,
     pub agent_process: Option<AgentProcess>,
-    pub agent_endpoint: Endpoint,
+    pub linking: Linking,
     pub agent_fingerprint: Fingerprint,
     pub agent_version: String,
     /// The agent served another session before.
@@ -120,11 +121,11 @@ impl Parts {
         });
         Left {
             facts: self.agent_facts("warm"),
-            usable: !matches!(how, End::Failed(_)),
+            usable: !matches!(how, End::Failed(_)) && !self.linking.is_lost(),
             agent: self.agent,
             agent_news_rx: self.agent_news_rx,
             process: self.agent_process,
-            endpoint: self.agent_endpoint,
+            endpoint: self.linking.endpoint,
             fingerprint: self.agent_fingerprint,
             board: self.board.clone(),
             order_rx: self.order_rx,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mirrord_link::{IncomingStreams, Side};
+use mirrord_link::{IncomingStreams, LinkError, Side};
 use mirrord_net::incoming::IncomingRelays;
 use mirrord_net::outgoing::{NameRules, OutgoingRelays};
 use mirrord_net::peers::PeerTable;
@@ -22,7 +22,7 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::{mpsc, watch};
 
 use super::agent::Agent;
-use super::agent_link::AgentLink;
+use super::agent_link::{self, AgentLink};
 use super::board::Board;
 use super::channel::SupervisorChannel;
 use super::least::Kept;
@@ -30,6 +30,7 @@ use super::life::Life;
 use super::listeners::Listeners;
 use super::parts::Parts;
 use super::program::{self, Program};
+use super::reconnect::Linking;
 use super::role_process::empty_memory_file;
 use super::rules::RuleBook;
 use super::{About, Options, Work, control, role_process};
@@ -118,8 +119,10 @@ pub async fn start_in(
     })?;
     let ((hello, control), (_, streams)) =
         tokio::try_join!(agent.dial(Purpose::Control), agent.dial(Purpose::Streams),)?;
-    let (sender, receiver) = control.into_messages();
-    let (link, facts, agent_news_rx) = AgentLink::start(sender, receiver).await?;
+    let (sender, mut receiver) = control.into_messages();
+    let facts = agent_link::facts(&mut receiver).await?;
+    let (link, agent_news_rx) = AgentLink::start((sender, receiver));
+    let linking = Linking::new(agent.started.endpoint, agent.identity, &hello);
     let (streams, incoming_streams) = streams.into_streams(Side::Session);
     let token = random_bytes::<32>()?;
     let launch = match &work {
@@ -153,7 +156,12 @@ pub async fn start_in(
         event_tx,
         board.clone(),
     );
-    tokio::spawn(take_clients(incoming_streams, listeners.relays()));
+    tokio::spawn(take_clients(
+        incoming_streams,
+        listeners.relays(),
+        link.clone(),
+        linking.link,
+    ));
 
     let (program, life) = match &work {
         Work::Program(command) => {
@@ -173,7 +181,7 @@ pub async fn start_in(
         agent: link,
         agent_news_rx,
         agent_process: agent.started.process,
-        agent_endpoint: agent.started.endpoint,
+        linking,
         agent_fingerprint: agent.started.fingerprint,
         agent_version: hello.agent_version,
         was_warm: agent.was_warm,
@@ -249,7 +257,13 @@ fn machine(work: &Work) -> mirrord_rules::Machine {
     }
 }
 
-async fn take_clients(mut incoming: IncomingStreams, relays: IncomingRelays) {
+/// Hands out the pod's clients until this streams link ends; the session hears of a loss.
+pub async fn take_clients(
+    mut incoming: IncomingStreams,
+    relays: IncomingRelays,
+    agent: AgentLink,
+    link: u64,
+) {
     while let Some((header, stream)) = incoming.next().await {
         let relays = relays.clone();
         tokio::spawn(async move {
@@ -257,6 +271,11 @@ async fn take_clients(mut incoming: IncomingStreams, relays: IncomingRelays) {
                 tracing::debug!("an incoming connection ended with an error: {error}");
             }
         });
+    }
+    match incoming.end() {
+        // By us, or by the agent, which says so on the control link too.
+        None | Some(LinkError::Closed { .. }) => {}
+        Some(error) => agent.streams_lost(link, error.to_string()).await,
     }
 }
 

@@ -169,8 +169,8 @@ impl Left {
     async fn close_agent(&mut self) {
         // From now on nobody finds it.
         let _ = std::fs::remove_file(self.folder.join(WARM_FILE));
-        self.agent.close(&self.reason).await;
-        end_agent(self.process.as_mut()).await;
+        let told = self.agent.close(&self.reason).await;
+        end_agent(self.process.as_mut(), told).await;
     }
 
     /// The session is over, also for those who waited for that.
@@ -210,12 +210,16 @@ impl Left {
     }
 }
 
-/// Waits for the end of an agent whose link was closed.
-pub async fn end_agent(process: Option<&mut AgentProcess>) {
-    if let Some(process) = process
-        && tokio::time::timeout(END_POLITELY, process.wait())
-            .await
-            .is_err()
+/// Waits for the end of an agent; `told`: its link was closed with a word.
+pub async fn end_agent(process: Option<&mut AgentProcess>, told: bool) {
+    let Some(process) = process else { return };
+    if !told {
+        // It waits for a link of ours, which will not come.
+        process.terminate();
+    }
+    if tokio::time::timeout(END_POLITELY, process.wait())
+        .await
+        .is_err()
     {
         tracing::warn!("the agent did not end by itself");
         process.kill().await;

@@ -2,8 +2,11 @@
 // binds, and watches; editors and daemons die meanwhile.
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { Client } from "../lib/client.js";
 import { app, Debuggee, launch, python } from "../lib/debuggee.js";
 import { Home } from "../lib/home.js";
@@ -476,5 +479,43 @@ inSandbox("a launch without a folder of its own belongs to the one around it, an
     assert.equal(mode.origin.range.start.line, 4);
     assert.deepEqual((await explain({ path: "/usr/lib/x" })).origin, { kind: "default" });
     assert.deepEqual((await explain({ port: 8080 })).origin, { kind: "default" });
+    await leave(client);
+});
+
+const cutter = fileURLToPath(new URL("../programs/cut.py", import.meta.url));
+
+inSandbox("a session whose link is lost is reconnecting, and runs again when it is back", async ({ home, target, client }) => {
+    const prepared = await prepare(client, home, target);
+    const { sessionId } = prepared;
+    await client.request("mirrord/session/subscribe", { sessionId });
+    const debuggee = new Debuggee(home, prepared, [python, app]);
+    await client.request("mirrord/launch/bind", { sessionId, pid: debuggee.pid });
+    await debuggee.printed("listening");
+    const isBack = async () => {
+        await client.expect("mirrord/session/event", { sessionId, kind: "session", state: "running" });
+        await client.expect("mirrord/session/event", { sessionId, kind: "listen", port: 8080, mode: "steal" });
+    };
+    await isBack();
+    await until("a stolen request", () => askPod(home).startsWith("local "));
+
+    const folder = join(home.runtime, "mirrord", `session-${sessionId}`);
+    renameSync(join(folder, "agent"), join(folder, "agent-away"));
+    const cut = spawnSync(python, [cutter, folder, "/agent"], { encoding: "utf8" });
+    // The file server's two, and one of the session's, which may close the other at once.
+    assert.ok(Number(cut.stdout) >= 3, cut.stdout + cut.stderr);
+    const lost = await client.expect("mirrord/session/event", { sessionId, kind: "session", state: "reconnecting" });
+    assert.ok(lost.reason);
+    await client.expect("mirrord/session/changed", { session: { sessionId, state: "reconnecting", reason: lost.reason } });
+    const now = await client.request("mirrord/session/get", { sessionId });
+    assert.deepEqual([now.state, now.reason], ["reconnecting", lost.reason]);
+    assert.equal((await client.request("mirrord/agent/status", { sessionId })).phase, "lost");
+    assert.match(askPod(home), /pod: shop-shop/, "the pod answers its clients itself");
+
+    renameSync(join(folder, "agent-away"), join(folder, "agent"));
+    await isBack();
+    assert.equal((await client.request("mirrord/agent/status", { sessionId })).phase, "serving");
+    await until("a stolen request", () => askPod(home).startsWith("local "));
+    await client.request("mirrord/session/stop", { sessionId });
+    await debuggee.ended;
     await leave(client);
 });

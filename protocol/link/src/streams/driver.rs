@@ -116,6 +116,11 @@ impl Shared {
         let _ = self.ended_tx.subscribe().wait_for(|ended| *ended).await;
     }
 
+    /// Whether the driver has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        *self.ended_tx.borrow()
+    }
+
     /// Lets the driver run once more.
     pub(super) fn wake(&self) {
         self.driver.wake();
