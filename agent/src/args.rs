@@ -11,7 +11,11 @@ use mirrord_link::Endpoint;
 pub struct Args {
     /// Process whose namespaces, files and environment are served.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
-    pub target_pid: i32,
+    #[arg(required_unless_present = "target_container")]
+    pub target_pid: Option<i32>,
+    /// Container whose main process is served instead, as its runtime calls it: containerd://ID.
+    #[arg(long, value_name = "ID", conflicts_with = "target_pid")]
+    pub target_container: Option<String>,
     /// Where the session connects: unix:/absolute/path or tcp:ADDRESS:PORT (port 0: any).
     #[arg(long, value_name = "ENDPOINT")]
     pub listen: Endpoint,
@@ -24,12 +28,21 @@ pub struct Args {
     /// Standard input comes from the session: its end is the session's, and not waited out.
     #[arg(long)]
     pub end_with_stdin: bool,
+    /// How long the agent waits for its first call; without it, for ever. Where nobody holds the
+    /// agent's process, one that is never called must not stay.
+    #[arg(long, value_name = "MS")]
+    pub first_call_ms: Option<u64>,
     /// What is logged to standard error: error, warn, info, debug, trace.
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     pub log: String,
 }
 
 impl Args {
+    /// See `--first-call-ms`.
+    pub fn first_call(&self) -> Option<Duration> {
+        self.first_call_ms.map(Duration::from_millis)
+    }
+
     /// See `--grace-ms`.
     pub fn grace(&self) -> Duration {
         Duration::from_millis(self.grace_ms)

@@ -5,7 +5,12 @@ use std::{io::Write, os::fd::AsFd, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use clap::Parser;
-use mirrord_agent::{args::Args, listener::Listener, memory, serve, target::Doors};
+use mirrord_agent::{
+    args::Args,
+    listener::Listener,
+    memory, serve,
+    target::{self, Doors},
+};
 use mirrord_link::AgentIdentity;
 
 fn main() -> ExitCode {
@@ -32,10 +37,19 @@ fn main() -> ExitCode {
     }
 }
 
+/// clap sees to it that one of the two is there.
+fn target_pid(args: &Args) -> anyhow::Result<i32> {
+    match (args.target_pid, &args.target_container) {
+        (Some(pid), _) => Ok(pid),
+        (None, Some(id)) => Ok(target::main_process(id)?),
+        (None, None) => anyhow::bail!("there is no target"),
+    }
+}
+
 fn run(args: &Args) -> anyhow::Result<String> {
     let version = env!("CARGO_PKG_VERSION");
     let identity = AgentIdentity::new(&args.session_key, version)?.with_grace(args.grace());
-    let doors = Doors::open(args.target_pid)?;
+    let doors = Doors::open(target_pid(args)?)?;
     let listener = Listener::bind(&args.listen)?;
     doors.enter()?;
     let target = Arc::new(doors.look_around()?);
@@ -66,6 +80,7 @@ fn run(args: &Args) -> anyhow::Result<String> {
         target,
         args.grace(),
         lifeline,
+        args.first_call(),
     ))?;
     // File calls that hang in the target's file systems must not keep the process.
     runtime.shutdown_background();

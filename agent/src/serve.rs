@@ -122,6 +122,7 @@ pub async fn run(
     target: Arc<Target>,
     grace: Duration,
     lifeline: Option<OwnedFd>,
+    first_call: Option<Duration>,
 ) -> anyhow::Result<End> {
     let mut signals = Signals::new().context("could not listen for signals (signalfd)")?;
     let listener = listener
@@ -143,7 +144,7 @@ pub async fn run(
             .transpose()
             .context("could not watch stdin for the session's end (it must be a pipe)")?,
         grace,
-        deadline: None,
+        deadline: first_call.map(|wait| (Instant::now() + wait, "no session called".to_owned())),
         control: None,
         controls: JoinSet::new(),
         streams: None,

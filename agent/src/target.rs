@@ -1,6 +1,7 @@
 //! The process whose place in the world the agent shares: descriptors that stay valid whatever
 //! becomes of its pid, and the facts read from `/proc` (proc(5)).
 
+mod container;
 mod error;
 mod facts;
 
@@ -14,6 +15,7 @@ use rustix::{
     thread::LinkNameSpaceType,
 };
 
+pub use container::main_process;
 pub use error::TargetError;
 
 /// A target whose namespaces the agent is in.

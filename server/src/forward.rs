@@ -7,6 +7,7 @@ pub mod spec;
 mod there;
 
 use anyhow::{Result, bail};
+use mirrord_kubernetes::Access;
 use mirrord_protocol::control::IncomingMode;
 use serde::Serialize;
 
@@ -55,7 +56,12 @@ pub enum Standing {
 
 /// Forwards until a signal or until it cannot go on; the result is the signal's number. `tell` hears
 /// of each forward once all of them stand.
-pub async fn run(target: Target, forwards: Forwards, tell: impl Fn(&Standing)) -> Result<i32> {
+pub async fn run(
+    target: Target,
+    access: Access,
+    forwards: Forwards,
+    tell: impl Fn(&Standing),
+) -> Result<i32> {
     let signals = Signals::listen()?;
     // What is taken already is found before anything is started.
     let listeners = forwards
@@ -64,7 +70,7 @@ pub async fn run(target: Target, forwards: Forwards, tell: impl Fn(&Standing)) -
         .map(here::listen)
         .collect::<Result<Vec<_>>>()?;
     let mut direct = tokio::select! {
-        direct = Direct::open(target) => direct?,
+        direct = Direct::open(target, access) => direct?,
         signal = signals.next() => return Ok(signal?.number),
     };
     let (remote, mode) = (&forwards.remote, forwards.mode);

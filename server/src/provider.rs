@@ -1,6 +1,9 @@
 //! Where agents come from. A provider starts an agent for a target, tells how to reach it, and
 //! removes it. Here: targets on this machine; Kubernetes fills the same shape.
 
+mod child;
+mod cluster;
+pub mod cluster_agent;
 pub mod container;
 pub mod list;
 pub mod local;
@@ -36,6 +39,10 @@ pub struct AgentOptions {
     pub grace: Duration,
     /// The file that its log goes to; otherwise it becomes part of ours.
     pub log: Option<PathBuf>,
+    /// The session's id.
+    pub session: String,
+    /// The cluster, for targets in one.
+    pub access: mirrord_kubernetes::Access,
 }
 
 /// How the session will reach the agent.
@@ -46,12 +53,24 @@ pub enum Via {
     Tcp(SocketAddr),
 }
 
+/// The cluster of targets that are in one.
+pub fn access(config: &mirrord_config::LoadedConfig) -> mirrord_kubernetes::Access {
+    let config = &config.config;
+    mirrord_kubernetes::Access {
+        kubeconfig: config.kubeconfig.value.clone().map(Into::into),
+        context: config.kube_context.value.clone(),
+        namespace: config.target.namespace.value.clone(),
+        accept_invalid_certificates: config.accept_invalid_certificates.value,
+    }
+}
+
 /// Starts an agent for `target`. Fails before anything runs when the target cannot be used.
 pub async fn start_agent(target: &Target, options: &AgentOptions) -> Result<StartedAgent> {
     let pid = match target {
         Target::Process(pid) => *pid,
         Target::Sandbox(name) => local::sandbox_target(name)?,
         Target::Container(name) => container::main_process(name).await?,
+        Target::Kubernetes(target) => return cluster::start(target, options).await,
     };
     local::start(target, pid, options).await
 }

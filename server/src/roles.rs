@@ -26,6 +26,8 @@ pub enum Role {
     Daemon,
     /// A session that others launch programs into.
     Session,
+    /// An agent in a cluster, for a session that takes it for a process of this machine.
+    ClusterAgent,
 }
 
 impl Role {
@@ -37,6 +39,7 @@ impl Role {
             Role::Launch => "@launch",
             Role::Daemon => "@daemon",
             Role::Session => "@session",
+            Role::ClusterAgent => "@cluster-agent",
         }
     }
 
@@ -48,6 +51,7 @@ impl Role {
             Role::Launch,
             Role::Daemon,
             Role::Session,
+            Role::ClusterAgent,
         ]
         .into_iter()
         .find(|role| argument == role.argument())
@@ -108,6 +112,7 @@ pub fn run(role: Role, arguments: Vec<OsString>) -> i32 {
         Role::FileServer => serve_files(),
         Role::Daemon => daemon(&arguments),
         Role::Session => session(),
+        Role::ClusterAgent => return crate::provider::cluster_agent::run(),
     };
     match result {
         Ok(()) => 0,
@@ -255,7 +260,7 @@ fn program_environment() -> Result<Vec<(OsString, OsString)>> {
         .collect())
 }
 
-fn options<T: serde::de::DeserializeOwned>() -> Result<T> {
+pub(crate) fn options<T: serde::de::DeserializeOwned>() -> Result<T> {
     Ok(codec::decode(&given()?)?)
 }
 

@@ -12,6 +12,8 @@ pub enum Target {
     Sandbox(String),
     /// A container of this machine's Docker or Podman: its name, or the beginning of its id.
     Container(String),
+    /// A container in a cluster.
+    Kubernetes(mirrord_kubernetes::Target),
 }
 
 /// Why a target's name could not be understood.
@@ -23,34 +25,19 @@ pub enum TargetError {
     /// `container/` alone.
     #[error("a container has a name; write container/NAME, for example container/web")]
     NoContainer,
-    /// A kind that Kubernetes has.
-    #[error(
-        "the target {0:?} is in a cluster, which this version cannot reach yet; local targets are \
-         sandbox/NAME, process/PID and container/NAME (see `mirrord-server targets`)"
-    )]
+    /// A kind that Kubernetes has, and something wrong with the rest.
+    #[error("{0}")]
     Kubernetes(String),
+    /// mirrord's word for an agent without a target.
+    #[error("an agent without a target (`targetless`) is not served yet; name a target")]
+    Targetless,
     /// Anything else.
     #[error(
         "{0:?} is not a target; write sandbox/NAME, process/PID or container/NAME (see \
-         `mirrord-server targets`)"
+         `mirrord-server targets`), or as in mirrord pod/NAME, deployment/NAME, …"
     )]
     Unknown(String),
 }
-
-const KUBERNETES_KINDS: &[&str] = &[
-    "pod",
-    "deployment",
-    "deploy",
-    "statefulset",
-    "daemonset",
-    "replicaset",
-    "job",
-    "cronjob",
-    "service",
-    "rollout",
-    "label",
-    "targetless",
-];
 
 impl FromStr for Target {
     type Err = TargetError;
@@ -68,8 +55,11 @@ impl FromStr for Target {
             }
             "container" if name.is_empty() => Err(TargetError::NoContainer),
             "container" => Ok(Target::Container(name.to_owned())),
-            kind if KUBERNETES_KINDS.contains(&kind) => {
-                Err(TargetError::Kubernetes(text.to_owned()))
+            "targetless" => Err(TargetError::Targetless),
+            kind if mirrord_kubernetes::Kind::named(kind).is_some() => {
+                mirrord_kubernetes::Target::parse(text)
+                    .map(Target::Kubernetes)
+                    .map_err(TargetError::Kubernetes)
             }
             _ => Err(TargetError::Unknown(text.to_owned())),
         }
@@ -82,6 +72,7 @@ impl fmt::Display for Target {
             Target::Process(pid) => write!(f, "process/{pid}"),
             Target::Sandbox(name) => write!(f, "sandbox/{name}"),
             Target::Container(name) => write!(f, "container/{name}"),
+            Target::Kubernetes(target) => target.fmt(f),
         }
     }
 }
@@ -92,7 +83,12 @@ mod tests {
 
     #[test]
     fn names_are_read_and_written_back() {
-        for text in ["process/1", "sandbox/web", "container/db"] {
+        for text in [
+            "process/1",
+            "sandbox/web",
+            "container/db",
+            "pod/web/container/app",
+        ] {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
         assert_eq!("sandbox".parse(), Ok(Target::Sandbox("default".into())));
@@ -103,7 +99,8 @@ mod tests {
         for (text, words) in [
             ("process/x", "process/PID"),
             ("process/-1", "process/PID"),
-            ("pod/web/container/app", "cluster"),
+            ("pod/web/app", "KIND/NAME/container/NAME"),
+            ("targetless", "not served yet"),
             ("web", "sandbox/NAME"),
             ("container", "container/NAME"),
         ] {

@@ -1,5 +1,6 @@
 //! Everything that is built, tried, tested and measured here: `cargo xtask …`.
 
+mod agent_image;
 mod bench;
 mod build;
 mod command;
@@ -37,13 +38,20 @@ enum Command {
         #[arg(long, default_value = "")]
         only: String,
     },
+    /// Make the agent's image: an archive for `docker load`, `kind load image-archive`, `ctr images
+    /// import`.
+    AgentImage {
+        /// The archive.
+        #[arg(long, value_name = "FILE", default_value = "mirrord-agent.tar")]
+        out: std::path::PathBuf,
+    },
     /// Make the JSON Schemas and the pages about configuration and protocol from the code.
     Schemas {
         /// Write nothing; fail when a file is not as the code says.
         #[arg(long)]
         check: bool,
     },
-    /// Run the tests: all stages, or those named (lint, unit, sandbox, protocol).
+    /// Run the tests: all stages, or those named (lint, unit, sandbox, protocol, cluster).
     Test {
         /// Stages.
         stages: Vec<test::Stage>,
@@ -62,6 +70,7 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Demo => demo::run()?,
         Command::Bench { json, only } => bench::run(json.as_deref(), &only)?,
+        Command::AgentImage { out } => agent_image::write(&out)?,
         Command::Schemas { check } => {
             if !schemas::run(check)? {
                 std::process::exit(1);

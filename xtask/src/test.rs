@@ -3,6 +3,7 @@
 //! Each stage says what it runs and closes with its count; the last line is the sum. What could
 //! not be run says why and counts as skipped, never as passed.
 
+mod cluster;
 mod count;
 mod lint;
 mod protocol;
@@ -25,9 +26,17 @@ pub enum Stage {
     Sandbox,
     /// A client that nobody here wrote, against the daemon.
     Protocol,
+    /// A real Kubernetes on this machine, and programs in its pods.
+    Cluster,
 }
 
-const ALL: [Stage; 4] = [Stage::Lint, Stage::Unit, Stage::Sandbox, Stage::Protocol];
+const ALL: [Stage; 5] = [
+    Stage::Lint,
+    Stage::Unit,
+    Stage::Sandbox,
+    Stage::Protocol,
+    Stage::Cluster,
+];
 
 /// Runs the stages (all when none is named); `false` when something failed.
 pub fn run(stages: &[Stage]) -> Result<bool> {
@@ -45,6 +54,7 @@ pub fn run(stages: &[Stage]) -> Result<bool> {
             Stage::Unit => unit::run(),
             Stage::Sandbox => sandbox::run(),
             Stage::Protocol => protocol::run(),
+            Stage::Cluster => cluster::run(),
         };
         let count = count.unwrap_or_else(|error| {
             println!("stage {name} broke off: {error:#}");

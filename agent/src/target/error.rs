@@ -11,6 +11,15 @@ pub enum TargetError {
         /// The pid asked for.
         pid: i32,
     },
+    /// No process of this node is in that container.
+    #[error(
+        "there is no process of the container {id} on this node: it has ended, or the agent does \
+         not share the node's process ids (hostPID)"
+    )]
+    NoContainer {
+        /// The container asked for.
+        id: String,
+    },
     /// The kernel said no.
     #[error(
         "no permission to {what} of process {pid} ({errno}): it belongs to another user or user \

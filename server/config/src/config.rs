@@ -12,7 +12,8 @@ use crate::group::{Shorthand, Status, group};
 use crate::kinds::Many;
 use crate::unserved::{self, Shape};
 
-const CLUSTER: Status = Status::NotYet("Kubernetes targets come later");
+const CLUSTER: Status =
+    Status::NotYet("agents in a cluster are started in one way today; more comes later");
 const MACOS: Status = Status::NotNeeded("it is about macOS' System Integrity Protection");
 const OURS: Status = Status::NotNeeded(
     "it tunes a process of mirrord that we do not have; connections end with \
@@ -33,6 +34,13 @@ group! {
             /// More build tools, for `skip_build_tools`.
             "skip_extra_build_tools" skip_extra_build_tools: Many<String> = Many::default(),
                 env &["MIRRORD_SKIP_EXTRA_BUILD_TOOLS"];
+            /// Path of the kubeconfig file; without it, as kubectl finds it.
+            "kubeconfig" kubeconfig: Option<String> = None, env &["MIRRORD_KUBECONFIG"];
+            /// Context of the kubeconfig file; without it, the current one.
+            "kube_context" kube_context: Option<String> = None, env &["MIRRORD_KUBE_CONTEXT"];
+            /// Accept a cluster's certificate without checking it.
+            "accept_invalid_certificates" accept_invalid_certificates: bool = false,
+                env &["MIRRORD_ACCEPT_INVALID_CERTIFICATES"];
         }
         groups {
             /// What to run inside of: `process/PID`, `sandbox/NAME`, `pod/NAME/container/NAME`, …
@@ -43,12 +51,6 @@ group! {
         unserved {
             /// How the agent is started in a cluster.
             "agent": unserved::AGENT, CLUSTER;
-            /// Accept a cluster's certificate without checking it.
-            "accept_invalid_certificates": Shape::Bool, CLUSTER, env &["MIRRORD_ACCEPT_INVALID_CERTIFICATES"];
-            /// Path of the kubeconfig file.
-            "kubeconfig": Shape::Text, CLUSTER, env &["MIRRORD_KUBECONFIG"];
-            /// Context of the kubeconfig file.
-            "kube_context": Shape::Text, CLUSTER, env &["MIRRORD_KUBE_CONTEXT"];
             /// A profile stored in the cluster that changes this configuration.
             "profile": Shape::Text, CLUSTER;
             /// Use HTTP proxies from the environment for the cluster's API.

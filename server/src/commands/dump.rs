@@ -10,7 +10,8 @@ use crate::dump::{self, Style};
 pub fn run(arguments: &Dump) -> Result<i32> {
     crate::roles::refuse_if_supervised()?;
     let flags = launch::flags(&arguments.place, Incoming::default(), None);
-    let (_, target) = super::load(&arguments.place, &flags)?;
+    let (config, target) = super::load(&arguments.place, &flags)?;
+    let access = crate::provider::access(&config);
     let style = match arguments.json {
         true => Style::Json,
         false => Style::Text,
@@ -18,7 +19,7 @@ pub fn run(arguments: &Dump) -> Result<i32> {
     let mut ports = arguments.ports.clone();
     ports.sort_unstable();
     ports.dedup();
-    match super::with_signals(dump::run(target, &ports, style))? {
+    match super::with_signals(dump::run(target, access, &ports, style))? {
         0 => Ok(0),
         signal => Ok(128 + signal),
     }

@@ -32,13 +32,14 @@ pub fn run(arguments: PortForward) -> Result<i32> {
             );
         }
     }
+    let access = crate::provider::access(&config);
     let forwards = Forwards {
         local: arguments.local,
         remote: arguments.remote,
         mode,
     };
     let json = arguments.json;
-    let signal = super::with_signals(forward::run(target, forwards, |standing| {
+    let signal = super::with_signals(forward::run(target, access, forwards, |standing| {
         // Who does not want to know need not read.
         let mut out = std::io::stdout();
         let _ = writeln!(out, "{}", shown(standing, json)).and_then(|()| out.flush());

@@ -36,6 +36,7 @@ impl Agent {
         choice: AgentChoice,
         folder: &SessionFolder,
         launched: bool,
+        access: mirrord_kubernetes::Access,
     ) -> Result<Self> {
         let session = folder.id().to_owned();
         let key = match &choice {
@@ -57,13 +58,19 @@ impl Agent {
             ),
             AgentChoice::StartOnTcp(address) => {
                 let via = Via::Tcp(address);
-                (fresh(target, &key, via, folder, launched).await?, false)
+                (
+                    fresh(target, &key, via, folder, launched, access).await?,
+                    false,
+                )
             }
             AgentChoice::Start => match warm(target, &key, folder, launched).await {
                 Some(started) => (started, true),
                 None => {
                     let via = Via::Unix(folder.join(AGENT_SOCKET));
-                    (fresh(target, &key, via, folder, launched).await?, false)
+                    (
+                        fresh(target, &key, via, folder, launched, access).await?,
+                        false,
+                    )
                 }
             },
         };
@@ -94,12 +101,15 @@ async fn fresh(
     via: Via,
     folder: &SessionFolder,
     launched: bool,
+    access: mirrord_kubernetes::Access,
 ) -> Result<StartedAgent> {
     let options = AgentOptions {
         session_key: SessionIdentity::public_hex(key),
         via,
         grace: GRACE,
         log: launched.then(|| folder.join(AGENT_LOG)),
+        session: folder.id().to_owned(),
+        access,
     };
     provider::start_agent(target, &options).await
 }
@@ -111,7 +121,8 @@ async fn warm(
     folder: &SessionFolder,
     launched: bool,
 ) -> Option<StartedAgent> {
-    if !launched {
+    // A name in a cluster is not the whole of it: the namespace and the cluster may be others.
+    if !launched || matches!(target, Target::Kubernetes(_)) {
         return None;
     }
     let found = list::warm_for(&target.to_string()).unwrap_or_else(|error| {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use mirrord_kubernetes::Access;
 use mirrord_link::{IncomingStreams, Side, Stream, Streams};
 use mirrord_protocol::control::Notice;
 use mirrord_protocol::hello::Purpose;
@@ -48,9 +49,9 @@ pub enum Happened {
 
 impl Direct {
     /// Starts an agent and links to it.
-    pub async fn open(target: Target) -> Result<Self> {
+    pub async fn open(target: Target, access: Access) -> Result<Self> {
         let folder = SessionFolder::create(&random_id()?)?;
-        let agent = Agent::start(&target, AgentChoice::Start, &folder, false).await?;
+        let agent = Agent::start(&target, AgentChoice::Start, &folder, false, access).await?;
         let ((_, control), (_, streams)) =
             tokio::try_join!(agent.dial(Purpose::Control), agent.dial(Purpose::Streams))?;
         let (sender, mut receiver) = control.into_messages();

@@ -107,7 +107,7 @@ pub async fn start_in(
     let rule_book = RuleBook::new(source, rules_file, rules.as_bytes())?;
 
     let launched = matches!(work, Work::Launch(_));
-    let agent = Agent::start(&target, agent, &folder, launched).await?;
+    let agent = Agent::start(&target, agent, &folder, launched, provider::access(&config)).await?;
     step(&format!("linking to the agent for {target}"));
     // Its links are made beside ours.
     let files_process = file_server.give(&FileServerOptions {

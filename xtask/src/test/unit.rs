@@ -14,6 +14,8 @@ pub fn run() -> Result<Count> {
         "--workspace",
         "--exclude",
         "mirrord-tests",
+        "--exclude",
+        "mirrord-cluster-tests",
         "--no-fail-fast",
     ]);
     println!("-- {command:?}");

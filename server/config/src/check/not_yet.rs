@@ -37,13 +37,9 @@ impl Checks {
 
     fn target_not_yet(&mut self, config: &Config) {
         let target = &config.target.path;
-        let message = match &target.value {
-            Some(Target::Kubernetes { kind, .. }) => {
-                format!("target `{kind}/…`: not yet: Kubernetes targets come later")
-            }
-            Some(Target::Targetless) => "target: not yet: Kubernetes targets come later".to_owned(),
-            Some(Target::Process(_) | Target::Sandbox(_) | Target::Container(_)) | None => return,
-        };
-        self.warning(Code::NotYet, &target.origin, &message);
+        if target.value == Some(Target::Targetless) {
+            let message = "target: not yet: an agent without a target comes later";
+            self.warning(Code::NotYet, &target.origin, message);
+        }
     }
 }

@@ -63,6 +63,9 @@ pub fn look_into(target: &Target) -> anyhow::Result<(String, Container)> {
         Target::Process(pid) => *pid,
         Target::Sandbox(name) => sandbox_target(name)?,
         Target::Container(name) => crate::provider::container::find(name)?,
+        Target::Kubernetes(_) => anyhow::bail!(
+            "{target} is in a cluster; only targets of this machine can be looked into yet"
+        ),
     };
     look(pid)
 }

@@ -1,0 +1,75 @@
+//! Agents in a cluster. For the session such an agent is a process of this machine like any other:
+//! our role [`super::cluster_agent`], which starts the agent's Job, carries its links through the
+//! API server, and ends with it.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use mirrord_protocol::codec;
+use serde::{Deserialize, Serialize};
+use tokio::process::Command;
+
+use super::{AgentOptions, StartedAgent, Via, child};
+use crate::roles::Role;
+
+/// How long the cluster may take when it says nothing that decides (mirrord's
+/// `agent.startup_timeout` is 60 s too).
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Options of the role.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ClusterAgentOptions {
+    /// The target, as users write it.
+    pub target: String,
+    /// `kubeconfig`, `kube_context`, `target.namespace`, `accept_invalid_certificates`.
+    pub kubeconfig: Option<std::path::PathBuf>,
+    /// See above.
+    pub context: Option<String>,
+    /// See above.
+    pub namespace: Option<String>,
+    /// See above.
+    pub accept_invalid_certificates: bool,
+    /// The session's id.
+    pub session: String,
+    /// The public key (hex) of the only session that the agent serves.
+    pub session_key: String,
+    /// How long the agent waits for a session whose link was lost, in milliseconds.
+    pub grace_ms: u64,
+    /// How long its start may take, in milliseconds.
+    pub start_timeout_ms: u64,
+    /// The socket that shall lead to it.
+    pub socket: std::path::PathBuf,
+}
+
+/// Starts the role and waits for the agent's first line.
+pub async fn start(
+    target: &mirrord_kubernetes::Target,
+    options: &AgentOptions,
+) -> Result<StartedAgent> {
+    let Via::Unix(socket) = &options.via else {
+        bail!(
+            "--agent-tcp is for targets of this machine; {target} is reached through its cluster"
+        );
+    };
+    let access = &options.access;
+    let role = ClusterAgentOptions {
+        target: target.to_string(),
+        kubeconfig: access.kubeconfig.clone(),
+        context: access.context.clone(),
+        namespace: access.namespace.clone(),
+        accept_invalid_certificates: access.accept_invalid_certificates,
+        session: options.session.clone(),
+        session_key: options.session_key.clone(),
+        grace_ms: options.grace.as_millis().try_into().unwrap_or(u64::MAX),
+        start_timeout_ms: START_TIMEOUT.as_millis() as u64,
+        socket: socket.clone(),
+    };
+    let mut command = Command::new(std::env::current_exe()?);
+    // Not killed with a start that is given up: it notices, and removes what it made.
+    command.arg(Role::ClusterAgent.argument());
+    let input = codec::encode(&role)?;
+    // Both of its waits may take that long: for the container, and for its first line.
+    let deadline = 2 * START_TIMEOUT + Duration::from_secs(5);
+    let log = options.log.as_deref();
+    child::start(command, Some(input), &target.to_string(), log, deadline).await
+}

@@ -1,0 +1,136 @@
+//! The product on a real Kubernetes, from a network that reaches nothing of the cluster but its API
+//! server. The stage brings the cluster up (`up.sh`) and names its state folder in
+//! `MIRRORD_TEST_CLUSTER`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use mirrord_tests::{product, run};
+
+/// How long the cluster has to put away what ended: the Job's time to live, and some.
+const PUT_AWAY: Duration = Duration::from_secs(30);
+
+/// The cluster of this run.
+pub struct Cluster {
+    state: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    /// The cluster that is up; each test has its own folder for what it writes.
+    pub fn get() -> Cluster {
+        let state = std::env::var_os("MIRRORD_TEST_CLUSTER").expect(
+            "MIRRORD_TEST_CLUSTER names a cluster's state folder: `.ci/run cluster` sets it",
+        );
+        Cluster {
+            state: state.into(),
+            folder: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    /// A folder of this test's own.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command at a place of the cluster's network: `laptop`, `node1`, `outside`.
+    pub fn at(&self, place: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let scripts = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut command = Command::new(scripts.join("in.sh"));
+        command.arg(&self.state).arg(place).arg(program);
+        command
+    }
+
+    /// `mirrord-server exec` on the laptop, with the rights of `user` (`admin`, or one that
+    /// [`Cluster::user`] made).
+    pub fn exec(&self, user: &Path, target: &str, options: &[&str], argv: &[&str]) -> Command {
+        let config = self.folder().join("mirrord.json");
+        let (path, namespace) = target.split_once('@').unwrap_or((target, "shop"));
+        let text = serde_json::json!({"target": {"path": path, "namespace": namespace}});
+        std::fs::write(&config, text.to_string()).expect("a configuration");
+        let mut command = self.at("laptop", product::server());
+        command
+            .env("KUBECONFIG", user)
+            .env("XDG_RUNTIME_DIR", self.folder())
+            .current_dir(self.folder())
+            .arg("exec")
+            .arg("--config")
+            .arg(config)
+            .args(options)
+            .arg("--")
+            .args(argv);
+        command
+    }
+
+    /// The kubeconfig of who may do anything.
+    pub fn admin(&self) -> PathBuf {
+        self.state.join("pki/admin.kubeconfig")
+    }
+
+    /// A user who may do what the Role in `manifests/ROLE.yaml` says, and nothing else: its
+    /// kubeconfig.
+    pub fn user(&self, role: &str) -> PathBuf {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("manifests/{role}.yaml"));
+        self.kubectl(&["apply", "-f", &manifest.display().to_string()]);
+        let token = self.kubectl(&["-n", "shop", "create", "token", role]);
+        let admin = std::fs::read_to_string(self.admin()).expect("a kubeconfig");
+        let users = admin.find("users:").expect("users");
+        let contexts = admin.find("contexts:").expect("contexts");
+        let text = format!(
+            "{}users: [{{name: admin, user: {{token: {:?}}}}}]\n{}",
+            &admin[..users],
+            token.trim(),
+            &admin[contexts..]
+        );
+        let path = self.folder().join(format!("{role}.kubeconfig"));
+        std::fs::write(&path, text).expect("a kubeconfig");
+        path
+    }
+
+    /// What kubectl prints; it must succeed.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        let ended = run::finish(self.at("node1", "kubectl").args(arguments));
+        assert!(ended.status.success(), "kubectl {arguments:?}: {ended:?}");
+        ended.stdout
+    }
+
+    /// The names of a workload's pods that run on `node`.
+    pub fn pods_on(&self, node: &str) -> Vec<String> {
+        let field = format!("spec.nodeName={node}");
+        let names = [
+            "get",
+            "pods",
+            "-n",
+            "shop",
+            "-l",
+            "app=web",
+            "-o",
+            "name",
+            "--field-selector",
+            &field,
+        ];
+        let printed = self.kubectl(&names);
+        let names = printed.lines().filter_map(|line| line.strip_prefix("pod/"));
+        names.map(str::to_owned).collect()
+    }
+
+    /// What of ours the cluster has.
+    pub fn ours(&self) -> String {
+        let label = "app.kubernetes.io/managed-by=mirrord-server";
+        self.kubectl(&["get", "jobs,pods", "-A", "-l", label, "-o", "name"])
+    }
+
+    /// Waits until nothing of ours is left in the cluster.
+    pub fn assert_nothing_left(&self) {
+        let deadline = Instant::now() + PUT_AWAY;
+        loop {
+            let left = self.ours();
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "still there: {left}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}

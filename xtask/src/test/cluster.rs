@@ -1,0 +1,222 @@
+//! The `cluster` stage: a Kubernetes of namespaces on this machine (`tests/cluster`), and the product
+//! in it. What the cluster is made of is built once and kept in the user's cache folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::Count;
+use crate::command::{self, cargo, root};
+use crate::prerequisites::{self, Needed};
+use crate::{agent_image, build};
+
+/// Two: an agent must come to its target's.
+const NODES: &str = "2";
+
+const PROGRAMS: &[Needed] = &[
+    ("ctr", "containerd"),
+    ("runc", "runc"),
+    ("nft", "nftables"),
+    ("iptables", "iptables"),
+    ("ip", "iproute2"),
+    ("busybox", "busybox-static"),
+    ("openssl", "openssl"),
+    ("curl", "curl"),
+    ("python3", "python3"),
+    ("gcc", "gcc"),
+    ("unshare", "util-linux"),
+    ("pgrep", "procps"),
+];
+
+/// Not a program on PATH: kubelet's runtime looks there.
+const NETWORK_PLUGIN: (&str, &str) = ("/usr/lib/cni/bridge", "containernetworking-plugins");
+
+/// The oldest Go that builds today's Kubernetes.
+const OLDEST_GO: u32 = 24;
+
+/// Runs it.
+pub fn run() -> Result<Count> {
+    if let Some(why) = impossible()? {
+        println!("-- cluster: skipped: {why}");
+        return Ok(Count {
+            skipped: 1,
+            ..Count::default()
+        });
+    }
+    let product = build::product(build::Profile::Dev)?;
+    let folder = tempfile::Builder::new()
+        .prefix("mirrord-cluster-")
+        .tempdir()?;
+    let image = folder.path().join("agent.tar");
+    agent_image::write(&image)?;
+    let cluster = Cluster::up(&folder.path().join("state"), &image)?;
+    let mut tests = cargo();
+    tests
+        .current_dir(root())
+        .args([
+            "test",
+            "--package",
+            "mirrord-cluster-tests",
+            "--no-fail-fast",
+        ])
+        .args(["--", "--test-threads", "1"])
+        .env("MIRRORD_TEST_CLUSTER", &cluster.state)
+        .env("MIRRORD_TEST_BIN", &product);
+    println!("-- {tests:?}");
+    let output = tests
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .with_context(|| format!("could not start {tests:?}"))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    print!("{printed}");
+    let mut count = Count::of_rust_tests(&printed, output.status.success());
+    if count.failed > 0 {
+        cluster.show_events();
+    }
+    count += Count::one(cluster.down());
+    Ok(count)
+}
+
+/// A cluster that is up; taken down when dropped, whatever happened.
+struct Cluster {
+    state: PathBuf,
+    is_up: bool,
+}
+
+impl Cluster {
+    fn up(state: &Path, agent_image: &Path) -> Result<Cluster> {
+        let cluster = Cluster {
+            state: state.to_owned(),
+            is_up: true,
+        };
+        let mut up = script("up.sh");
+        up.arg(state).arg(NODES).arg(agent_image);
+        println!("-- {up:?}");
+        command::run(&mut up).context("the cluster did not come up")?;
+        let manifest = root().join("tests/cluster/manifests/web.yaml");
+        command::run(cluster.kubectl().arg("apply").arg("-f").arg(manifest))?;
+        let rolled_out = [
+            "-n",
+            "shop",
+            "rollout",
+            "status",
+            "deployment/web",
+            "--timeout=120s",
+        ];
+        command::run(cluster.kubectl().args(rolled_out))?;
+        Ok(cluster)
+    }
+
+    fn kubectl(&self) -> Command {
+        let mut command = script("in.sh");
+        command.arg(&self.state).args(["node1", "kubectl"]);
+        command
+    }
+
+    /// What the cluster has to say when a test failed.
+    fn show_events(&self) {
+        for what in [
+            ["get", "pods", "-A", "-o", "wide"],
+            ["get", "events", "-A", "-o", "wide"],
+        ] {
+            if let Err(error) = command::run(self.kubectl().args(what)) {
+                println!("-- {error:#}");
+            }
+        }
+    }
+
+    /// Whether nothing of it is left: it is one of the stage's checks.
+    fn down(mut self) -> bool {
+        self.is_up = false;
+        take_down(&self.state)
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if self.is_up {
+            take_down(&self.state);
+        }
+    }
+}
+
+fn take_down(state: &Path) -> bool {
+    let groups = std::fs::read_to_string(state.join("cgroup")).unwrap_or_default();
+    if let Err(error) = command::run(script("down.sh").arg(state)) {
+        println!("-- the cluster could not be taken down: {error:#}");
+        return false;
+    }
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let left = mounts.contains(&*state.to_string_lossy()) || state.exists();
+    let groups_left =
+        !groups.trim().is_empty() && walk_of_groups().any(|name| name.starts_with(groups.trim()));
+    println!("-- the cluster is down; left over: {}", left || groups_left);
+    !left && !groups_left
+}
+
+/// Names of the control groups at the top of each hierarchy.
+fn walk_of_groups() -> impl Iterator<Item = String> {
+    let top = Path::new("/sys/fs/cgroup");
+    let hierarchies = std::fs::read_dir(top).into_iter().flatten().flatten();
+    let folders = hierarchies
+        .map(|entry| entry.path())
+        .chain([top.to_owned()]);
+    folders
+        .flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten())
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+}
+
+fn script(name: &str) -> Command {
+    Command::new(root().join("tests/cluster").join(name))
+}
+
+/// Why there can be no cluster here; as root on Debian the programs are installed first.
+fn impossible() -> Result<Option<String>> {
+    if !command::is_root() {
+        return Ok(Some(
+            "a cluster of namespaces needs root (run the stage with sudo)".into(),
+        ));
+    }
+    prerequisites::say_what_is_missing(PROGRAMS)?;
+    let (plugin, package) = NETWORK_PLUGIN;
+    if !Path::new(plugin).exists() {
+        command::run(Command::new("apt-get").args([
+            "-qq",
+            "-y",
+            "--no-install-recommends",
+            "install",
+            package,
+        ]))
+        .with_context(|| format!("could not install {package}"))?;
+    }
+    if !prerequisites::on_path("go") {
+        return Ok(Some(format!(
+            "Kubernetes is built from its Go modules, and there is no Go here (1.{OLDEST_GO} or newer)"
+        )));
+    }
+    let version = command::output(Command::new("go").arg("version"))?;
+    Ok(match minor(&version) {
+        Some(minor) if minor >= OLDEST_GO => None,
+        _ => Some(format!(
+            "{} is too old to build Kubernetes, which needs Go 1.{OLDEST_GO}",
+            version.trim()
+        )),
+    })
+}
+
+/// `go version go1.26.0 linux/amd64`
+fn minor(version: &str) -> Option<u32> {
+    let (_, rest) = version.split_once("go1.")?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn gos_version_is_read() {
+        assert_eq!(super::minor("go version go1.26.0 linux/amd64\n"), Some(26));
+        assert_eq!(super::minor("go version devel"), None);
+    }
+}
