@@ -46,7 +46,7 @@ pub fn agent() {
     std::io::stdout().flush().unwrap();
     let grace = std::time::Duration::from_secs(60);
     runtime
-        .block_on(serve::run(listener, identity, target, grace, None))
+        .block_on(serve::run(listener, identity, target, grace, None, None))
         .unwrap();
 }
 
