@@ -12,6 +12,8 @@ fn server(runtime: &std::path::Path, arguments: &[&str]) -> Ended {
     let mut command = Command::new(product::server());
     command
         .env("XDG_RUNTIME_DIR", runtime)
+        // Whoever runs this may have a cluster.
+        .env("KUBECONFIG", runtime.join("no-kubeconfig"))
         .current_dir(runtime)
         .args(arguments);
     run::finish(&mut command)
@@ -47,7 +49,7 @@ fn targets_that_do_not_exist_say_what_to_do() {
         ("sandbox/nowhere", &["nowhere", "sandbox up"][..]),
         ("process/999999999", &["999999999"]),
         ("process/x", &["process/"]),
-        ("pod/web", &["cluster", "sandbox/NAME"]),
+        ("pod/web", &["pod/web", "how to reach a cluster"]),
         ("web", &["sandbox/NAME", "process/PID"]),
     ] {
         let ended = server(

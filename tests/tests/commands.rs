@@ -112,9 +112,9 @@ fn flags_beat_the_environment_and_the_file() {
     assert!(!with.starts_with("None"), "{with}");
     let without = finish(&mut exec(&pod, &["-x", "POD_NAME"], &plain)).stdout;
     assert!(without.starts_with("None"), "{without}");
-    let cluster = finish(&mut exec(&pod, &["--context", "x"], &["/bin/true"]));
+    let cluster = finish(&mut exec(&pod, &["--agent-image", "x"], &["/bin/true"]));
     assert!(
-        cluster.status.success() && cluster.stderr.contains("--context"),
+        cluster.status.success() && cluster.stderr.contains("--agent-image"),
         "{cluster:?}"
     );
 }

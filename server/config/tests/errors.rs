@@ -191,15 +191,11 @@ fn what_is_not_served_is_said_and_never_silent() {
         "m.json",
         &fixed,
         r#"
-m.json:2:13: warning: target `pod/…`: not yet: Kubernetes targets come later
-  |
-2 |   "target": "pod/bear",
-  |             ^^^^^^^^^^
 m.json:3:3: warning: operator: only mirrord's paid operator serves this: sessions here need no operator
   |
 3 |   "operator": true,
   |   ^^^^^^^^^^
-m.json:5:3: warning: agent: not yet: Kubernetes targets come later
+m.json:5:3: warning: agent: not yet: agents in a cluster are started in one way today; more comes later
   |
 5 |   "agent": { "ttl": 30 },
   |   ^^^^^^^
@@ -307,8 +303,8 @@ fn variables_that_ask_for_what_is_not_served_are_told() {
             "warning: environment variable MIRRORD_OPERATOR_ON_CONCURRENT_STEAL (for \
              feature.network.incoming.on_concurrent_steal): only mirrord's paid operator serves \
              this: it knows of other users' sessions",
-            "warning: environment variable MIRRORD_AGENT_TTL (for agent.ttl): not yet: Kubernetes \
-             targets come later",
+            "warning: environment variable MIRRORD_AGENT_TTL (for agent.ttl): not yet: agents in \
+             a cluster are started in one way today; more comes later",
             "warning: environment variable MIRRORD_OPERATOR_ENABLE (for operator): only mirrord's \
              paid operator serves this: sessions here need no operator",
         ]

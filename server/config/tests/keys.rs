@@ -31,7 +31,7 @@ fn at(path: &str, value: Value) -> Value {
 fn table() -> Vec<(&'static str, Value, Option<Code>)> {
     use Code::{Deprecated, NoEffect, NotYet, OperatorOnly};
     let mut table = vec![
-        ("accept_invalid_certificates", json!(true), Some(NotYet)),
+        ("accept_invalid_certificates", json!(true), None),
         ("api", json!(true), Some(NoEffect)),
         ("baggage", json!("a=b"), Some(NotYet)),
         ("ci.output_dir", json!("/tmp/x"), Some(OperatorOnly)),
@@ -160,8 +160,8 @@ fn table() -> Vec<(&'static str, Value, Option<Code>)> {
             Some(OperatorOnly),
         ),
         ("key", json!("me"), None),
-        ("kube_context", json!("x"), Some(NotYet)),
-        ("kubeconfig", json!("~/x"), Some(NotYet)),
+        ("kube_context", json!("x"), None),
+        ("kubeconfig", json!("~/x"), None),
         ("multi_cluster", json!(true), Some(OperatorOnly)),
         ("operator", json!(true), Some(OperatorOnly)),
         ("profile", json!("x"), Some(NotYet)),

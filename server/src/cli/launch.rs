@@ -80,9 +80,9 @@ pub struct Overrides {
     cluster: Cluster,
 }
 
-/// Those that are about a cluster: recognised, and told that they have no effect yet.
+/// Those that are about a cluster. How its agent is started has no effect yet, which is told.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "About a cluster; not yet")]
+#[command(next_help_heading = "About a cluster")]
 struct Cluster {
     /// Context of the kubeconfig.
     #[arg(long, value_name = "NAME")]

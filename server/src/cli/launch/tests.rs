@@ -187,10 +187,9 @@ fn each_flag_beats_the_environment_which_beats_the_file() {
 }
 
 #[test]
-fn flags_about_a_cluster_are_told_to_have_no_effect_yet() {
+fn flags_about_agents_in_a_cluster_are_told_to_have_no_effect_yet() {
     for flags in [
-        &["--context", "a"][..],
-        &["--agent-namespace", "a"],
+        &["--agent-namespace", "a"][..],
         &["-a", "a"],
         &["--agent-log-level", "debug"],
         &["-l", "debug"],
@@ -200,8 +199,6 @@ fn flags_about_a_cluster_are_told_to_have_no_effect_yet() {
         &["--agent-startup-timeout", "30"],
         &["--ephemeral-container"],
         &["-e"],
-        &["--accept-invalid-certificates"],
-        &["-c"],
     ] {
         let reading = reading(flags, &[], &json!({}));
         assert!(reading.is_ok(), "{flags:?}: {:?}", reading.problems);
@@ -220,6 +217,10 @@ fn flags_about_a_cluster_are_told_to_have_no_effect_yet() {
     }
     let namespace = reading(&["-n", "shop"], &[], &json!({}));
     assert_eq!(at(&namespace, "target.namespace").0, "shop");
+    let access = reading(&["--context", "a", "-c"], &[], &json!({}));
+    assert!(access.problems.is_empty(), "{:?}", access.problems);
+    assert_eq!(at(&access, "kube_context").0, "a");
+    assert_eq!(at(&access, "accept_invalid_certificates").0, true);
 }
 
 #[test]
