@@ -67,7 +67,7 @@ fn unknown_keys_are_pointed_at_all_at_once_with_the_nearest_known_one() {
   |
 6 |   "zzzzzz": 1
   |   ^^^^^^^^
-  = help: known keys here: key, skip_processes, skip_build_tools, skip_extra_build_tools, target, feature, agent, accept_invalid_certificates, kubeconfig, kube_context, profile, use_proxy, startup_retry, operator, multi_cluster, ci, container, external_proxy, internal_proxy, api, telemetry, sip_binaries, skip_sip, experimental, traceparent, baggage"#,
+  = help: known keys here: key, skip_processes, skip_build_tools, skip_extra_build_tools, kubeconfig, kube_context, accept_invalid_certificates, target, feature, agent, profile, use_proxy, startup_retry, operator, multi_cluster, ci, container, external_proxy, internal_proxy, api, telemetry, sip_binaries, skip_sip, experimental, traceparent, baggage"#,
     );
 }
 

@@ -180,8 +180,8 @@ fn table() -> Vec<(&'static str, Value, Option<Code>)> {
         ("traceparent", json!("00-a-b-01"), Some(NotYet)),
         ("use_proxy", json!(true), Some(NotYet)),
     ];
+    table.push(("target", json!("targetless"), Some(NotYet)));
     for target in [
-        "targetless",
         "pod/a",
         "pod/a/container/b",
         "deployment/a",
@@ -194,7 +194,7 @@ fn table() -> Vec<(&'static str, Value, Option<Code>)> {
         "daemonset/a",
         "label/app=x,b=c",
     ] {
-        table.push(("target", json!(target), Some(NotYet)));
+        table.push(("target", json!(target), None));
     }
     for kind in [
         "pod",
@@ -206,17 +206,9 @@ fn table() -> Vec<(&'static str, Value, Option<Code>)> {
         "service",
         "replica_set",
     ] {
-        table.push((
-            "target.path",
-            json!({ kind: "a", "container": "b" }),
-            Some(NotYet),
-        ));
+        table.push(("target.path", json!({ kind: "a", "container": "b" }), None));
     }
-    table.push((
-        "target.path",
-        json!({ "labels": { "app": "x" } }),
-        Some(NotYet),
-    ));
+    table.push(("target.path", json!({ "labels": { "app": "x" } }), None));
     table
 }
 
