@@ -14,7 +14,7 @@ use bytes::Bytes;
 use mirrord_link::{Endpoint, MessageReceiver, MessageSender, SessionIdentity, dial};
 use mirrord_protocol::{
     codec,
-    control::{Answer, FromAgent, TargetFacts, ToAgent},
+    control::{Answer, FromAgent, Notice, TargetFacts, ToAgent},
     hello::Purpose,
 };
 
@@ -174,15 +174,19 @@ impl Agent {
         }
     }
 
-    /// Opens a control link and takes the facts that come first.
+    /// Opens a control link and takes what comes first: the facts, and how names are resolved.
     pub async fn control(&self) -> (Control, TargetFacts) {
         let (_, socket) = dial(&self.endpoint, &self.identity, Purpose::Control)
             .await
             .unwrap();
         let (sender, receiver) = socket.into_messages();
         let mut control = Control { sender, receiver };
+        let facts = match control.next().await {
+            Some(FromAgent::Answer(0, Ok(Answer::Target(facts)))) => facts,
+            other => panic!("{other:?}"),
+        };
         match control.next().await {
-            Some(FromAgent::Answer(0, Ok(Answer::Target(facts)))) => (control, facts),
+            Some(FromAgent::Notice(Notice::Resolver { .. })) => (control, facts),
             other => panic!("{other:?}"),
         }
     }
