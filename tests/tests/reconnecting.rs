@@ -468,7 +468,8 @@ fn a_session_of_an_editor_comes_back_and_can_be_stopped_meanwhile() {
         assert_ne!(cut_unix_links(pid, "/agent"), 0, "control and streams");
         let files = processes(&pod, "@file-server");
         let links: usize = files.iter().map(|pid| cut_unix_links(*pid, "/agent")).sum();
-        assert_eq!(links, 2, "names and content");
+        // Names and content; one that the session cut first may have been dialled anew.
+        assert!(links >= 2, "{links}");
         wait_until("it is lost", Duration::from_secs(2), || {
             row()["state"]["state"] == "reconnecting"
         });
