@@ -15,13 +15,13 @@ use crate::target::{Target, TargetError};
 
 /// Describes a target.
 pub async fn describe(client: &Client, params: DescribeParams) -> Outcome<DescribeResult> {
-    let target: Target = params.path.parse().map_err(|error: TargetError| {
-        let kind = match error {
-            TargetError::Kubernetes(_) => ErrorKind::NeedsCluster,
-            _ => ErrorKind::InvalidParams,
-        };
-        Failure::new(kind, error.to_string())
-    })?;
+    let wrong = |error: TargetError| Failure::new(ErrorKind::InvalidParams, error.to_string());
+    let target: Target = params.path.parse().map_err(wrong)?;
+    if let Target::Kubernetes(target) = &target {
+        let text =
+            format!("{target} is in a cluster; only targets of this machine are described yet");
+        return Err(Failure::new(ErrorKind::NeedsCluster, text));
+    }
     let row = rows(client, &Filter::default())
         .await?
         .into_iter()
