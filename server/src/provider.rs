@@ -5,6 +5,7 @@ mod child;
 mod cluster;
 pub mod cluster_agent;
 pub mod container;
+mod first_line;
 pub mod list;
 pub mod local;
 mod process;

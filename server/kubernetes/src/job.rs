@@ -6,9 +6,6 @@ use serde_json::json;
 
 use crate::{AgentTerms, Container};
 
-/// What every object of ours in a cluster is found by.
-pub const OURS: &str = "app.kubernetes.io/managed-by=mirrord-server";
-
 /// Seconds that a finished Job stays, for whoever wants to know why.
 const STAYS: u32 = 10;
 

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
+use super::first_line::FirstLine;
 use super::{AgentProcess, StartedAgent};
 
 /// Starts `command`, gives it `input` (without any, its standard input stays open as long as we hold
@@ -47,7 +48,11 @@ pub async fn start(
     let stdout = process.stdout.take().context("the agent has no stdout")?;
     match tokio::time::timeout(deadline, first_line(stdout)).await {
         Ok(Ok(Some(line))) => {
-            let (endpoint, fingerprint) = read_first_line(&line)?;
+            let FirstLine {
+                fingerprint,
+                endpoint,
+                ..
+            } = FirstLine::read(&line)?;
             forward_log(&mut process);
             Ok(StartedAgent {
                 endpoint,
@@ -80,29 +85,6 @@ pub async fn start(
 async fn first_line(stdout: ChildStdout) -> Result<Option<String>> {
     let mut lines = BufReader::new(stdout).lines();
     Ok(lines.next_line().await?)
-}
-
-/// `mirrord-agent VERSION fingerprint HEX listening ENDPOINT`
-fn read_first_line(line: &str) -> Result<(mirrord_link::Endpoint, mirrord_link::Fingerprint)> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let [
-        "mirrord-agent",
-        _version,
-        "fingerprint",
-        fingerprint,
-        "listening",
-        endpoint,
-    ] = words[..]
-    else {
-        bail!("the agent's first line is not one of ours: {line:?} (is it of the same version?)");
-    };
-    let endpoint = endpoint
-        .parse()
-        .context("the agent's first line has no usable address")?;
-    let fingerprint = fingerprint
-        .parse()
-        .context("the agent's first line has no fingerprint")?;
-    Ok((endpoint, fingerprint))
 }
 
 /// What the agent wrote to stderr before it ended, as one sentence.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use mirrord_kubernetes::{Access, AgentTerms, Cluster, RunningAgent, Target};
-use mirrord_link::Endpoint;
+use mirrord_link::{Endpoint, Fingerprint};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::cluster::ClusterAgentOptions;
+use super::first_line::FirstLine;
 
 /// The agent's image: of the same version, as its protocol is.
 const IMAGE: &str = concat!("docker.io/mirrord-server/agent:", env!("CARGO_PKG_VERSION"));
@@ -94,33 +95,20 @@ fn log(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// `mirrord-agent VERSION fingerprint HEX listening tcp:127.0.0.1:PORT`
-fn first_line(line: &str) -> Result<(&str, u16)> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let [
-        "mirrord-agent",
-        version,
-        "fingerprint",
-        fingerprint,
-        "listening",
-        endpoint,
-    ] = words[..]
-    else {
+/// The agent's key, and its port on its pod's loopback address.
+fn first_line(line: &str) -> Result<(Fingerprint, u16)> {
+    let line = FirstLine::read(line).with_context(|| {
+        format!("the log of the agent's pod does not begin as our agent's (is {IMAGE} the agent's image?)")
+    })?;
+    if line.version != env!("CARGO_PKG_VERSION") {
         bail!(
-            "the log of the agent's pod does not begin as our agent's: {line:?} (is {IMAGE} the agent's image?)"
-        );
-    };
-    if version != env!("CARGO_PKG_VERSION") {
-        bail!(
-            "the agent in {IMAGE} is of version {version}, and this is {}",
+            "the agent in {IMAGE} is of version {}, and this is {}",
+            line.version,
             env!("CARGO_PKG_VERSION")
         );
     }
-    match endpoint
-        .parse()
-        .context("the agent's address cannot be read")?
-    {
-        Endpoint::Tcp(address) => Ok((fingerprint, address.port())),
+    match line.endpoint {
+        Endpoint::Tcp(address) => Ok((line.fingerprint, address.port())),
         other => bail!("the agent listens at {other}, which its cluster cannot forward"),
     }
 }
@@ -145,16 +133,20 @@ mod tests {
     #[test]
     fn a_first_line_has_a_port_or_is_refused() {
         let version = env!("CARGO_PKG_VERSION");
-        let line = format!("mirrord-agent {version} fingerprint ab listening tcp:127.0.0.1:4711");
-        assert_eq!(first_line(&line).unwrap(), ("ab", 4711));
+        let key = "ab".repeat(32);
+        let line =
+            format!("mirrord-agent {version} fingerprint {key} listening tcp:127.0.0.1:4711");
+        let (fingerprint, port) = first_line(&line).unwrap();
+        assert_eq!((fingerprint.to_string(), port), (key.clone(), 4711));
         for (line, words) in [
-            ("hello", "does not begin"),
+            ("hello".to_owned(), "does not begin"),
+            (line.replace(version, "0.0.1"), "of version 0.0.1"),
             (
-                "mirrord-agent 0.0.1 fingerprint ab listening tcp:127.0.0.1:1",
-                "of version 0.0.1",
+                line.replace("tcp:127.0.0.1:4711", "unix:/agent"),
+                "cannot forward",
             ),
         ] {
-            let error = first_line(line).unwrap_err().to_string();
+            let error = first_line(&line).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
     }
