@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::product;
+use crate::run::server;
 
 /// A connected editor; its daemon ends with it.
 pub struct Editor {
@@ -83,16 +83,4 @@ impl Drop for Editor {
         let _ = self.forwarder.kill();
         let _ = self.forwarder.wait();
     }
-}
-
-/// The product as this user starts it.
-pub fn server(runtime: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(product::server());
-    command
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .env("HOME", runtime)
-        .env("XDG_RUNTIME_DIR", runtime)
-        .args(arguments);
-    command
 }

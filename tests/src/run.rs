@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,19 @@ pub fn exec<S: AsRef<OsStr>>(pod: &Pod, options: &[&str], argv: &[S]) -> Command
     if let Some(log) = std::env::var_os("MIRRORD_LOG") {
         command.env("MIRRORD_LOG", log);
     }
+    command
+}
+
+/// The product as a user starts it whose home and runtime folder is `runtime`, from there.
+pub fn server(runtime: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(product::server());
+    command
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", runtime)
+        .env("XDG_RUNTIME_DIR", runtime)
+        .current_dir(runtime)
+        .args(arguments);
     command
 }
 

@@ -3,19 +3,11 @@
 use std::process::Command;
 
 use mirrord_tests::pod::Pod;
-use mirrord_tests::run::{Ended, exec, finish};
+use mirrord_tests::run::{self, Ended, exec, finish};
 use mirrord_tests::{product, programs};
 
 fn server(pod: &Pod, arguments: &[&str]) -> Ended {
-    let mut command = Command::new(product::server());
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", pod.runtime())
-        .env("XDG_RUNTIME_DIR", pod.runtime())
-        .current_dir(pod.runtime())
-        .args(arguments);
-    finish(&mut command)
+    finish(&mut run::server(pod.runtime(), arguments))
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use mirrord_tests::editor::{Editor, server};
+use mirrord_tests::editor::Editor;
 use mirrord_tests::podman::{IMAGE, LIMITS, Podman};
-use mirrord_tests::run::{self, Ended};
+use mirrord_tests::run::{self, Ended, server};
 use serde_json::{Value, json};
 
 /// What the program in the container sees, a line each.

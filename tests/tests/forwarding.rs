@@ -7,20 +7,12 @@ use std::time::{Duration, Instant};
 
 use mirrord_sandbox::{HttpCall, addresses};
 use mirrord_tests::pod::Pod;
-use mirrord_tests::product;
-use mirrord_tests::run::{Ended, Running, finish};
+use mirrord_tests::run::{self, Ended, Running, finish};
 
 fn command(pod: &Pod, arguments: &[&str]) -> Command {
     let (name, rest) = arguments.split_first().expect("a command");
-    let mut command = Command::new(product::server());
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", pod.runtime())
-        .env("XDG_RUNTIME_DIR", pod.runtime())
-        .current_dir(pod.runtime())
-        .args([name, "--target", &pod.target()])
-        .args(rest);
+    let mut command = run::server(pod.runtime(), &[name, "--target", &pod.target()]);
+    command.args(rest);
     command
 }
 
