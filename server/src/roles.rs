@@ -167,8 +167,9 @@ fn is_closed(session: &OwnedFd) -> std::io::Result<bool> {
 /// A session that was killed cannot remove its folder. One that lives does it itself, and may still
 /// need it: its agent listens there.
 fn remove_after_killed_session(folder: &std::path::Path) {
-    // The kernel closes the session's socket to us and its lock one after the other.
-    for _ in 0..10 {
+    // The kernel closes the session's socket to us and its lock one after the other; on a busy
+    // machine the one that dies gets its turn late.
+    for _ in 0..100 {
         if !folder.exists() || crate::runtime_dir::remove_if_dead(folder) {
             return;
         }

@@ -140,9 +140,10 @@ fn a_port_that_the_program_closes_goes_back_while_it_runs() {
 fn without_a_word_nothing_is_stolen() {
     let pod = Pod::up("default");
     let mut command = run::exec(&pod, &[], &programs::named("c").argv);
-    let (running, _) = run::Running::start(command.args(["serve", "8080", "1"]), "listening on");
+    let (running, _) = run::Running::start(command.args(["serve", "8080", "5"]), "listening on");
     for _ in 0..5 {
         assert!(outside(&pod, &call_v4("/")).contains("pod: shop-default"));
     }
-    drop(running);
+    let ended = running.finish();
+    assert!(ended.status.success(), "it had its five copies: {ended:?}");
 }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use mirrord_tests::product;
+use mirrord_tests::{left::wait_until, product};
 use serde_json::{Value, json};
 
 use self::client::{Client, Home};
@@ -157,6 +158,13 @@ fn a_connections_own_session_ends_with_it() {
     let launch = place.launch(json!({ "ownedBy": "connection" }));
     let prepared = client.ask("mirrord/launch/prepare", launch);
     let mut sleeper = program(&prepared, "/bin/sleep", &["60"]).spawn().unwrap();
+    // A program that finds its session gone while it starts runs plain: it is to be inside.
+    let session = json!({ "sessionId": prepared["sessionId"] });
+    wait_until(
+        "the program is in its session",
+        Duration::from_secs(20),
+        || client.ask("mirrord/session/get", session.clone())["state"] == "running",
+    );
     drop(client);
     assert!(!sleeper.wait().unwrap().success());
 }
