@@ -1,6 +1,7 @@
 /* What a C program sees: run inside the pod and through us, it must print the same.
  *   probe env | files PATH… | write DIR | dns NAME… | tcp IP PORT | tcp-nonblocking IP PORT
- *         | udp IP PORT | messages IP PORT | messages-with-timer IP PORT | serve PORT COUNT
+ *         | udp IP PORT | messages IP PORT | messages-with-timer IP PORT
+ *         | messages-cancelled | serve PORT COUNT
  * Built three times: dynamic, static (glibc) and static (musl). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -467,6 +469,45 @@ static int messages_with_timer(const char *ip, const char *port) {
     return 0;
 }
 
+static int unwound;
+
+static void unwind(void *nothing) {
+    (void)nothing;
+    unwound++;
+}
+
+/* Waits for a message that never comes, until its thread is cancelled. */
+static void *wait_for_message(void *socket) {
+    struct sockaddr_storage from;
+    char byte;
+    int fd = *(int *)socket;
+    struct iovec in = {&byte, 1};
+    struct mmsghdr many = {{.msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &in, .msg_iovlen = 1}, 0};
+    pthread_cleanup_push(unwind, 0);
+    recvmsg(fd, &many.msg_hdr, 0);
+    pthread_cleanup_pop(0);
+    return 0;
+}
+
+/* Threads that are cancelled (pthreads(7)) before they wait for a message, while and after they begin to. */
+static int messages_cancelled(void) {
+    struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int cancelled = 0, fd = socket(AF_INET, SOCK_DGRAM, 0);
+    if (bind(fd, (void *)&any, sizeof any)) printf("bind: %s\n", error_name(errno));
+    for (int i = 0; i < 24; i++) {
+        pthread_t thread;
+        void *result;
+        pthread_create(&thread, 0, wait_for_message, &fd);
+        usleep(i % 6 * 2000);
+        pthread_cancel(thread);
+        pthread_join(thread, &result);
+        cancelled += result == PTHREAD_CANCELED;
+    }
+    close(fd);
+    printf("cancelled: %d, unwound: %d\n", cancelled, unwound);
+    return 0;
+}
+
 /* Answers COUNT requests with who asked and on which port it believes to be. */
 static int serve(const char *port, int count) {
     int on = 1, off = 0, listener = socket(AF_INET6, SOCK_STREAM, 0);
@@ -530,6 +571,7 @@ int main(int argc, char **argv) {
     if (!strcmp(what, "udp") && argc == 4) return datagram(argv[2], argv[3]);
     if (!strcmp(what, "messages") && argc == 4) return messages(argv[2], argv[3]);
     if (!strcmp(what, "messages-with-timer") && argc == 4) return messages_with_timer(argv[2], argv[3]);
+    if (!strcmp(what, "messages-cancelled")) return messages_cancelled();
     if (!strcmp(what, "serve") && argc == 4) return serve(argv[2], atoi(argv[3]));
     fprintf(stderr, "probe: see the top of probe.c\n");
     return 2;

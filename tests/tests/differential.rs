@@ -179,6 +179,15 @@ fn a_signal_each_millisecond_costs_no_message() {
 }
 
 #[test]
+fn a_thread_that_waits_for_a_message_can_be_cancelled() {
+    let pod = Pod::up("messages-cancelled");
+    for program in ["c", "c-static", "c-musl"] {
+        let program = programs::named(program);
+        compare(&pod, program, "messages-cancelled", &[], &[]);
+    }
+}
+
+#[test]
 fn a_resolver_of_its_own_resolves_the_same_names() {
     let pod = Pod::up("resolve");
     let names = [
