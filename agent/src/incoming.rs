@@ -34,6 +34,7 @@ mod taker;
 mod tests;
 
 use mirror::Mirror;
+pub use mirror::any_packets;
 use steal::Stealing;
 
 /// How long the end of standing connections is waited for; they are reset, so this is plenty.

@@ -12,6 +12,8 @@ pub mod args;
 pub mod control;
 pub mod environment;
 pub mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod incoming;
 pub mod lifecycle;
 pub mod listener;

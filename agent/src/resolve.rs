@@ -4,6 +4,7 @@
 //!
 //! `getaddrinfo(3)` would read the agent's own files, so the little that is needed is here.
 
+mod any_answer;
 mod config;
 mod message;
 
@@ -25,6 +26,7 @@ use tokio::{
 };
 
 use crate::target::Target;
+pub use any_answer::any_answer;
 use config::Config;
 use message::{Answer, Kind, Query};
 

@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod command;
 mod demo;
+mod fuzz;
 mod licences;
 mod prerequisites;
 mod schemas;
@@ -45,6 +46,14 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "mirrord-agent.tar")]
         out: std::path::PathBuf,
     },
+    /// Search for inputs that break a promise (see `fuzz/README.md`); in all targets, or those named.
+    Fuzz {
+        /// Targets.
+        targets: Vec<String>,
+        /// How long in each.
+        #[arg(long, default_value_t = 300)]
+        seconds: u32,
+    },
     /// Make the JSON Schemas and the pages about configuration and protocol from the code.
     Schemas {
         /// Write nothing; fail when a file is not as the code says.
@@ -71,6 +80,7 @@ fn main() -> anyhow::Result<()> {
         Command::Demo => demo::run()?,
         Command::Bench { json, only } => bench::run(json.as_deref(), &only)?,
         Command::AgentImage { out } => agent_image::write(&out)?,
+        Command::Fuzz { targets, seconds } => fuzz::search(&targets, seconds)?,
         Command::Schemas { check } => {
             if !schemas::run(check)? {
                 std::process::exit(1);

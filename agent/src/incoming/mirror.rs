@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+mod any_packets;
 mod copies;
 mod filter;
 mod flows;
@@ -26,6 +27,7 @@ mod packet;
 mod reassembly;
 mod ring;
 
+pub use any_packets::any_packets;
 use copies::{CopySender, Held};
 use flows::{Flows, Outside};
 use ring::{Chooser, Ring};

@@ -17,6 +17,27 @@ pub const VERSION: u8 = 1;
 /// The request: [`VERSION`], whether there is a token, and the token or zeros.
 pub const REQUEST: usize = 2 + Token::LEN;
 
+/// The request of who shows this token, or none.
+pub fn request(token: Option<&Token>) -> [u8; REQUEST] {
+    let mut request = [0; REQUEST];
+    let [version, has_token, bytes @ ..] = &mut request;
+    *version = VERSION;
+    *has_token = u8::from(token.is_some());
+    if let Some(token) = token {
+        *bytes = token.0;
+    }
+    request
+}
+
+/// The token that a request shows, if it shows one; `None` when these bytes are no request.
+pub fn asked(bytes: &[u8]) -> Option<Option<Token>> {
+    match <&[u8; REQUEST]>::try_from(bytes).ok()? {
+        [VERSION, 0, ..] => Some(None),
+        [VERSION, 1, shown @ ..] => Some(Some(Token(*shown))),
+        _ => None,
+    }
+}
+
 /// What the supervisor answers to the request when the caller may join.
 pub const ADMITTED: u8 = b'a';
 
@@ -114,13 +135,7 @@ impl Supervisor {
 
     /// Asks to be admitted. `EPERM`: this token, or none, is not what the session wants.
     pub fn ask(&self, token: Option<&Token>) -> Result<(), Errno> {
-        let mut request = [0; REQUEST];
-        let [version, has_token, bytes @ ..] = &mut request;
-        *version = VERSION;
-        *has_token = u8::from(token.is_some());
-        if let Some(token) = token {
-            *bytes = token.0;
-        }
+        let request = request(token);
         let flags = libc::MSG_NOSIGNAL as u64;
         let args = [
             self.socket as u64,

@@ -4,6 +4,8 @@
 //! The session runs [`outgoing`] and [`incoming`] on its tokio runtime. The supervisor shares
 //! [`peers`], which is memory, and asks the kernel through [`sockets`]; it needs no runtime.
 
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod incoming;
 pub mod outgoing;
 pub mod peers;

@@ -29,8 +29,8 @@ mod udp;
 mod unix;
 
 use meeting::Meeting;
-pub use names::NameRules;
 use names::SearchList;
+pub use names::{NameRules, any_question};
 pub use unix::unix_relay_name;
 
 /// Where the streams link is, if it stands; changes when it was lost or came back.

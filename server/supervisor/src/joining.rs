@@ -13,7 +13,7 @@ use std::{
 
 use mirrord_filter::{
     environment::Token,
-    hand_over::{ACCEPTED, ADMITTED, REFUSED, REQUEST, VERSION},
+    hand_over::{self, ACCEPTED, ADMITTED, REFUSED, REQUEST},
 };
 use rustix::{
     io::Errno,
@@ -103,14 +103,12 @@ impl Joining {
         // The request is one write, and such come whole (unix(7)).
         let mut request = [0; REQUEST];
         let (read, _) = rustix::net::recv(&self.socket, &mut request, RecvFlags::empty())?;
-        let [version, has_token, shown @ ..] = request;
-        let admitted = read == REQUEST
-            && version == VERSION
-            && match token {
-                Some(token) => has_token == 1 && token.is(&Token(shown)),
-                // Without terms the session starts its program itself.
-                None => true,
-            };
+        let admitted = match (hand_over::asked(&request[..read]), token) {
+            (Some(Some(shown)), Some(token)) => token.is(&shown),
+            // Without terms the session starts its program itself.
+            (Some(_), None) => true,
+            (Some(None), Some(_)) | (None, _) => false,
+        };
         let answer = if admitted { ADMITTED } else { REFUSED };
         send(&self.socket, &[answer], SendFlags::NOSIGNAL)?;
         self.admitted = admitted;

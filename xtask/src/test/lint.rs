@@ -23,6 +23,23 @@ pub fn run() -> Result<Count> {
             "warnings",
         ]),
     );
+    // They are linked with libFuzzer by `cargo xtask fuzz` alone.
+    println!("-- the fuzzer's programs are compiled, not run; the unit stage replays their seeds");
+    count += check(
+        "warnings in the fuzzer's programs",
+        cargo().args([
+            "clippy",
+            "--package",
+            "mirrord-fuzz",
+            "--bins",
+            "--features",
+            "programs",
+            "--quiet",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    );
     count += check(
         "documentation",
         cargo()

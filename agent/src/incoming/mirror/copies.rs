@@ -24,6 +24,13 @@ const PIECES: usize = 8192;
 #[derive(Debug, Default)]
 pub(super) struct Held(AtomicUsize);
 
+impl Held {
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// The capture's end of a copy. Dropping it without [`CopySender::end`] resets the copy.
 #[derive(Debug)]
 pub(super) struct CopySender {
@@ -111,6 +118,18 @@ impl CopySender {
 }
 
 impl CopyReceiver {
+    /// Everything sent so far, and whether the end came. Only where no session is: in tests.
+    pub(super) fn drain(&mut self) -> (Vec<u8>, bool) {
+        let mut all = Vec::new();
+        while let Ok(piece) = self.piece_rx.try_recv() {
+            match piece {
+                Piece::Bytes(bytes, _) => all.extend(bytes),
+                Piece::End => return (all, true),
+            }
+        }
+        (all, false)
+    }
+
     /// Sends the copy to the session, until it ends or is given up.
     pub(super) async fn forward(
         mut self,
@@ -147,20 +166,6 @@ impl CopyReceiver {
 mod tests {
     use super::*;
 
-    impl CopyReceiver {
-        /// Everything sent so far, and whether the end came.
-        pub(in super::super) fn drain(&mut self) -> (Vec<u8>, bool) {
-            let mut all = Vec::new();
-            while let Ok(piece) = self.piece_rx.try_recv() {
-                match piece {
-                    Piece::Bytes(bytes, _) => all.extend(bytes),
-                    Piece::End => return (all, true),
-                }
-            }
-            (all, false)
-        }
-    }
-
     #[test]
     fn what_was_read_makes_room_and_what_is_too_much_is_refused() {
         let all = Arc::default();
@@ -180,6 +185,6 @@ mod tests {
         );
         drop(receiver);
         assert_eq!(sender.send(Bytes::new()), Err(Broken::Closed));
-        assert_eq!(all.0.load(Ordering::Relaxed), 0, "everything given back");
+        assert_eq!(all.bytes(), 0, "everything given back");
     }
 }

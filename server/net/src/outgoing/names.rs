@@ -27,6 +27,7 @@ use crate::peers::{Kind, relay_tag};
 use crate::sockets::{self, Transport};
 
 mod ahead;
+mod any_question;
 mod here;
 mod line;
 mod rules;
@@ -34,6 +35,7 @@ mod tcp;
 
 pub(super) use ahead::SearchList;
 use ahead::{Ahead, Taken};
+pub use any_question::any_question;
 use line::{Lines, deliver};
 pub use rules::NameRules;
 pub(super) use tcp::over_tcp;

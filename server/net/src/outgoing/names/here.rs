@@ -82,7 +82,11 @@ impl Question {
             .ok()
     }
 
-    fn reply(&self, found: Result<Vec<IpAddr>, RCODE>, over: Over) -> simple_dns::Result<Vec<u8>> {
+    pub(super) fn reply(
+        &self,
+        found: Result<Vec<IpAddr>, RCODE>,
+        over: Over,
+    ) -> simple_dns::Result<Vec<u8>> {
         let asked = Packet::parse(&self.message)?;
         let mut reply = Packet::new_reply(asked.id());
         reply.set_flags(PacketFlag::RECURSION_AVAILABLE);
