@@ -104,12 +104,21 @@ fn lock(state: &Mutex<State>) -> std::sync::MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Cuts a process's connections to the Unix socket of this name, as a kernel could: with copies of
-/// its descriptors (pidfd_getfd(2)). Returns how many there were.
+/// Cuts a process's connections to the Unix socket of this name, as a kernel could. Returns how many
+/// there were.
 pub fn cut_unix_links(pid: i32, socket_name: &str) -> usize {
+    let links = unix_links(pid, socket_name);
+    for link in &links {
+        rustix::net::shutdown(link, rustix::net::Shutdown::Both).expect("shut down");
+    }
+    links.len()
+}
+
+/// Copies of a process's connections to the Unix socket of this name (pidfd_getfd(2)).
+pub fn unix_links(pid: i32, socket_name: &str) -> Vec<OwnedFd> {
     let id = Pid::from_raw(pid).expect("a process");
     let process = pidfd_open(id, PidfdFlags::empty()).expect("it runs");
-    let mut cut = 0;
+    let mut links = Vec::new();
     for entry in std::fs::read_dir(format!("/proc/{pid}/fd"))
         .expect("it runs")
         .flatten()
@@ -124,11 +133,10 @@ pub fn cut_unix_links(pid: i32, socket_name: &str) -> usize {
             continue;
         };
         if leads_to(&copy, socket_name) {
-            rustix::net::shutdown(&copy, rustix::net::Shutdown::Both).expect("shut down");
-            cut += 1;
+            links.push(copy);
         }
     }
-    cut
+    links
 }
 
 fn leads_to(socket: &OwnedFd, name: &str) -> bool {

@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use mirrord_sandbox::{HttpCall, addresses};
-use mirrord_tests::between::{Between, cut_unix_links};
+use mirrord_tests::between::{Between, cut_unix_links, unix_links};
 use mirrord_tests::left::{nothing_left, processes, wait_until};
 use mirrord_tests::pod::Pod;
 use mirrord_tests::run::{Ended, Running, exec, finish};
@@ -462,14 +462,27 @@ fn a_session_of_an_editor_comes_back_and_can_be_stopped_meanwhile() {
     let away = socket.with_file_name("agent-away");
     let row = || json(&server(&pod, &["session", "list", "--json"]))[0].clone();
     let cut = || {
+        // It seeks each of its links by itself.
+        let file_servers = processes(&pod, "@file-server");
+        wait_until(
+            "the file server's links stand",
+            Duration::from_secs(4),
+            || {
+                let links = file_servers
+                    .iter()
+                    .map(|pid| unix_links(*pid, "/agent").len());
+                links.sum::<usize>() == 2
+            },
+        );
         std::fs::rename(&socket, &away).expect("moved");
         let pid = row()["pid"].as_i64().expect("a pid") as i32;
         // Once one is cut the session may close the other before it is looked at.
         assert_ne!(cut_unix_links(pid, "/agent"), 0, "control and streams");
-        let files = processes(&pod, "@file-server");
-        let links: usize = files.iter().map(|pid| cut_unix_links(*pid, "/agent")).sum();
-        // Names and content; one that the session cut first may have been dialled anew.
-        assert!(links >= 2, "{links}");
+        let links: usize = file_servers
+            .iter()
+            .map(|pid| cut_unix_links(*pid, "/agent"))
+            .sum();
+        assert_eq!(links, 2, "names and content");
         wait_until("it is lost", Duration::from_secs(2), || {
             row()["state"]["state"] == "reconnecting"
         });

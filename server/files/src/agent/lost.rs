@@ -67,6 +67,8 @@ impl Agent {
             }
             tracing::info!(%error, "a link of file calls was lost");
             link.lose();
+            // Its descriptor goes now: the search may take as long as the agent's patience.
+            drop(halves);
             halves = redial(patience + SESSION_FIRST, &dial).await?;
         }
     }
@@ -99,3 +101,6 @@ impl Link {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
