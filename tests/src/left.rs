@@ -1,5 +1,6 @@
 //! What of the product runs for a pod, and that nothing of it is left.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::pod::Pod;
@@ -16,7 +17,14 @@ pub fn wait_until(what: &str, within: Duration, mut holds: impl FnMut() -> bool)
 /// Processes of the product that belong to this pod's sessions, by a word in their command line
 /// and the runtime folder in their environment or arguments.
 pub fn processes(pod: &Pod, word: &str) -> Vec<i32> {
-    let runtime = pod.runtime().to_str().expect("UTF-8").to_owned();
+    processes_in(pod.runtime(), word)
+}
+
+/// The same for a runtime folder; the oldest first.
+pub fn processes_in(runtime: &Path, word: &str) -> Vec<i32> {
+    // Without a last `/.`, as paths in it have it.
+    let runtime: PathBuf = runtime.components().collect();
+    let runtime = runtime.to_str().expect("UTF-8").to_owned();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("/proc").flatten() {
         let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
@@ -32,6 +40,7 @@ pub fn processes(pod: &Pod, word: &str) -> Vec<i32> {
             found.push(pid);
         }
     }
+    found.sort_unstable();
     found
 }
 

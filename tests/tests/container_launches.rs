@@ -1,11 +1,14 @@
 //! `podman run` as what an editor launches: the program in the container is in the session.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use mirrord_tests::editor::Editor;
+use mirrord_tests::left::processes_in;
 use mirrord_tests::podman::{IMAGE, LIMITS, Podman};
 use mirrord_tests::run::{self, Ended, server};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// What the program in the container sees, a line each.
@@ -59,6 +62,10 @@ fn command_line(podman: &Podman, options: &[&str], program: &[&str]) -> Vec<Stri
 }
 
 fn launch(prepared: &Value) -> Ended {
+    run::finish(&mut launched(prepared))
+}
+
+fn launched(prepared: &Value) -> Command {
     assert_eq!(prepared["decision"], "inject", "{prepared}");
     let arguments = prepared["argv"]["args"].as_array().expect("arguments");
     let mut command = Command::new("podman");
@@ -66,7 +73,7 @@ fn launch(prepared: &Value) -> Ended {
     for (name, value) in prepared["env"]["set"].as_object().expect("variables") {
         command.env(name, value.as_str().expect("a text"));
     }
-    run::finish(&mut command)
+    command
 }
 
 #[test]
@@ -117,4 +124,44 @@ fn what_no_container_can_join_with_is_refused_before_anything_starts() {
     }
     let listed = editor.ask("mirrord/session/list", json!({})).unwrap();
     assert_eq!(listed["sessions"], json!([]), "nothing was started");
+}
+
+/// Looks at the pod, waits for a line, and looks again.
+const TWICE: &str = "\
+import sys
+def look(): return open('/data/hello.txt').read().strip()
+print(look(), flush=True)
+sys.stdin.readline()
+print(look(), flush=True)
+";
+
+#[test]
+fn a_container_sees_the_pods_files_after_the_supervisors_worker_died() {
+    let podman = Podman::start();
+    let runtime = podman.path(".");
+    let _sandbox = Sandbox::up(&runtime);
+    let mut editor = Editor::start(&runtime);
+    let arguments = command_line(&podman, &["-i"], &["/usr/bin/python3", "-c", TWICE]);
+    let prepared = prepare(&mut editor, "podman", &arguments).unwrap();
+    let mut child = launched(&prepared)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("podman");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let pods = "hello from a file in the pod";
+    assert_eq!(lines.next().expect("a line").expect("text"), pods);
+
+    let supervisors = processes_in(&runtime, "@supervisor");
+    let [_keeper, worker] = supervisors[..] else {
+        panic!("a keeper and its worker: {supervisors:?}");
+    };
+    let worker = Pid::from_raw(worker).expect("a process");
+    kill_process(worker, Signal::KILL).expect("it runs");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(b"go on\n").expect("it reads");
+    assert_eq!(lines.next().expect("a line").expect("text"), pods);
+    assert!(child.wait().expect("it ends").success());
+    let id = json!({ "sessionId": prepared["sessionId"] });
+    editor.ask("mirrord/session/stop", id).unwrap();
 }

@@ -35,12 +35,14 @@ pub enum Kind {
     /// A local address the program was bound to in place of the one that it asked for: `client`
     /// is the one it asked for.
     Bound,
+    /// The same for a UDP socket.
+    BoundUdp,
     /// The program's end of a UDP socket that may use a relay to a name server: `server` is that,
     /// and the tag is the socket's `SO_COOKIE`.
     NameClient,
 }
 
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 const PORTS: usize = 1 << 16;
 const WORDS: usize = 8;
 /// Two families for each kind: `127.0.0.1:P` and `[::1]:P` can both be in use.

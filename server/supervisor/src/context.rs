@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::{live_rules::LiveRules, session_link::SessionLink, shared_table::SharedTable};
+use crate::{
+    live_rules::LiveRules, paths::roots::Roots, session_link::SessionLink,
+    shared_table::SharedTable,
+};
 
 /// The shared parts. Cheap to clone.
 #[derive(Clone)]
@@ -22,6 +25,7 @@ pub struct Context {
     pub(crate) table: SharedTable,
     pub(crate) files: Option<Arc<OwnedFd>>,
     pub(crate) peers: Arc<OwnedFd>,
+    pub(crate) roots: Arc<Roots>,
 }
 
 impl Context {

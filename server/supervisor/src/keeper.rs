@@ -23,6 +23,7 @@ use crate::{
     SupervisorConfig, SupervisorError, fork,
     joining::{self, Joining, Progress},
     packets::{self, Packet},
+    paths::roots::Roots,
     shared::Shared,
     shared_table::SharedTable,
     tell,
@@ -40,6 +41,8 @@ pub(crate) struct Held {
     pub shared: Shared,
     pub table: SharedTable,
     pub launch: Option<Arc<Launch>>,
+    /// Of programs that joined: a worker that follows another one sees none of them join.
+    pub roots: Arc<Roots>,
     pub generation: u16,
 }
 
@@ -68,6 +71,8 @@ pub(crate) fn keep(mut held: Held) -> Result<(), SupervisorError> {
                 }
                 let client = joining.swap_remove(at);
                 if let Some(Progress::Listener(listener)) = progress {
+                    // What goes wrong here goes wrong in the worker too, which says it.
+                    let _ = held.roots.joined(client.pid);
                     let packet = Packet::Listener {
                         index: listeners.len() as u32,
                         of: client.pid,

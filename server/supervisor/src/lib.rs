@@ -53,7 +53,10 @@ pub use refuse::refuse_if_supervised;
 pub use tell::tell;
 pub use terms::LaunchTerms;
 
-use crate::{context::Context, handler::Handler, keeper::Held, shared::Shared, terms::Launch};
+use crate::{
+    context::Context, handler::Handler, keeper::Held, paths::roots::Roots, shared::Shared,
+    terms::Launch,
+};
 
 /// Makes the handlers of a worker, in the worker.
 pub type MakeHandlers = fn(&Context) -> Result<Vec<Arc<dyn Handler>>, SupervisorError>;
@@ -111,6 +114,7 @@ pub fn run(mut config: SupervisorConfig) -> Result<(), SupervisorError> {
     let table = shared_table::SharedTable::create(&rules, config.report_all)
         .map_err(SupervisorError::setup("share the rules"))?;
     let shared = Shared::new().map_err(SupervisorError::setup("map shared memory"))?;
+    let roots = Roots::new().map_err(SupervisorError::setup("look at the root folder"))?;
     let launch = config.launch.take().map(|terms| Launch::new(&terms));
     let launch = launch
         .transpose()
@@ -120,6 +124,7 @@ pub fn run(mut config: SupervisorConfig) -> Result<(), SupervisorError> {
         shared,
         table,
         launch: launch.map(Arc::new),
+        roots: Arc::new(roots),
         generation: 0,
     })
 }

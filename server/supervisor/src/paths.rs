@@ -22,7 +22,7 @@ mod request;
 #[cfg(target_arch = "x86_64")]
 mod request_x86_64;
 mod resolve;
-mod roots;
+pub(crate) mod roots;
 mod sys;
 #[cfg(test)]
 mod tests;
@@ -73,7 +73,7 @@ pub(crate) struct Shared {
     device: Option<(u32, u32)>,
     /// What `/proc` shows in front of paths on the mount, when it is not detached.
     mount_point: Option<Vec<u8>>,
-    roots: roots::Roots,
+    roots: Arc<roots::Roots>,
 }
 
 /// Where decisions are told.
@@ -124,7 +124,8 @@ impl Paths {
             .map_err(SupervisorError::setup("reach the file server"))?;
         let events = Events::Session(context.session.clone());
         let limits = client.limits().map(str::to_owned);
-        let shared = Shared::new(context.rules.clone(), Box::new(client), events)?;
+        let (rules, roots) = (context.rules.clone(), context.roots.clone());
+        let shared = Shared::new(rules, Box::new(client), events, roots)?;
         if let Some(limits) = limits {
             shared.notice(format!(
                 "the pod's files are shown without a mount: {limits}"
@@ -141,13 +142,16 @@ impl Paths {
 }
 
 impl Shared {
-    fn new(rules: LiveRules, pod: Box<dyn Pod>, events: Events) -> Result<Self, SupervisorError> {
+    fn new(
+        rules: LiveRules,
+        pod: Box<dyn Pod>,
+        events: Events,
+        roots: Arc<roots::Roots>,
+    ) -> Result<Self, SupervisorError> {
         sys::clear_umask();
         let mapper =
             Mapper::new(rules.get()).map_err(|error| SupervisorError::Rules(error.to_string()))?;
         let io = std::io::Error::from_raw_os_error;
-        let roots = roots::Roots::new().map_err(io);
-        let roots = roots.map_err(SupervisorError::setup("look at the root folder"))?;
         let (mut device, mut mount_point) = (None, None);
         if let Some(mount) = pod.root() {
             let link = format!("/proc/self/fd/{}", mount.as_raw_fd());

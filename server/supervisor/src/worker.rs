@@ -68,6 +68,7 @@ pub(crate) fn run(held: &Held, keeper: OwnedFd) -> Result<(), SupervisorError> {
         table: held.table.clone(),
         files: files.map(Arc::new),
         peers: Arc::new(peers),
+        roots: held.roots.clone(),
         rules,
     };
     let handlers = (config.handlers)(&context)?;

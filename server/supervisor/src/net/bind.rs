@@ -108,23 +108,17 @@ impl State {
             lock(&self.asked).insert(Asked::of(socket, asked), Bound { cookie, at });
         }
         let wanted_any = asked.port() == 0;
-        if socket.kind == Kind::Tcp {
-            let asked = SocketAddr::new(
-                asked.ip(),
-                if asked.port() == 0 {
-                    at.port()
-                } else {
-                    asked.port()
-                },
-            );
-            let pair = AddressPair {
-                client: asked,
-                server: at,
-            };
-            let tag = tag(cookie, wanted_any);
-            self.peers
-                .enter(peers::Kind::Bound, key(socket, at), pair, tag);
-        }
+        let port = if wanted_any { at.port() } else { asked.port() };
+        let pair = AddressPair {
+            client: SocketAddr::new(asked.ip(), port),
+            server: at,
+        };
+        let kind = match socket.kind {
+            Kind::Udp => peers::Kind::BoundUdp,
+            Kind::Tcp | Kind::Unix => peers::Kind::Bound,
+        };
+        let tag = tag(cookie, wanted_any);
+        self.peers.enter(kind, key(socket, at), pair, tag);
         Ok(())
     }
 
@@ -227,20 +221,23 @@ impl Asked {
     }
 }
 
-/// The ports that were asked for of a worker before this one, for TCP: they are in the shared table.
+/// The ports that were asked for of a worker before this one: they are in the shared table.
 pub(super) fn asked_before(peers: &PeerTable) -> std::io::Result<HashMap<Asked, Bound>> {
-    let entries = peers.all(peers::Kind::Bound)?.into_iter();
-    let asked = entries.filter(|(_, tag)| tag & ANY_PORT == 0);
-    let known = asked.map(|(pair, cookie)| {
-        let asked = Asked {
-            kind: true,
-            ipv6: canonical(pair.client).is_ipv6(),
-            port: pair.client.port(),
-        };
-        let at = pair.server;
-        (asked, Bound { cookie, at })
-    });
-    Ok(known.collect())
+    let mut known = HashMap::new();
+    for (tcp, kind) in [(true, peers::Kind::Bound), (false, peers::Kind::BoundUdp)] {
+        let entries = peers.all(kind)?.into_iter();
+        let asked = entries.filter(|(_, tag)| tag & ANY_PORT == 0);
+        known.extend(asked.map(|(pair, cookie)| {
+            let asked = Asked {
+                kind: tcp,
+                ipv6: canonical(pair.client).is_ipv6(),
+                port: pair.client.port(),
+            };
+            let at = pair.server;
+            (asked, Bound { cookie, at })
+        }));
+    }
+    Ok(known)
 }
 
 /// In the tag of an entry: the kernel was left to choose the port. Cookies count up from one.

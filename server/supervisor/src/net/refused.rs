@@ -8,7 +8,7 @@
 
 use std::{
     collections::HashMap,
-    io,
+    fs, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::{Arc, Mutex, Weak, mpsc},
     thread,
@@ -37,10 +37,19 @@ const WITHIN: Timespec = Timespec {
     tv_nsec: 2_000_000,
 };
 
-/// Where connected UDP sockets were last seen: process and descriptor, by cookie.
+/// Connected UDP sockets, by cookie.
 #[derive(Default)]
 pub(super) struct Refusable {
-    seen: Mutex<HashMap<u64, (i32, i32)>>,
+    seen: Mutex<HashMap<u64, Seen>>,
+}
+
+/// Where a socket was last seen.
+#[derive(Clone, Copy)]
+struct Seen {
+    tgid: i32,
+    fd: i32,
+    /// The number by which `/proc/PID/fd` names it.
+    inode: u64,
 }
 
 impl Refusable {
@@ -52,23 +61,26 @@ impl Refusable {
 
     /// A socket of this process is connected.
     pub(super) fn enter(&self, socket: &Socket, tgid: Result<i32, Errno>, fd: i32) {
-        let (Ok(cookie), Ok(tgid)) = (socket.cookie(), tgid) else {
+        let (Ok(cookie), Ok(tgid), Ok(stat)) = (socket.cookie(), tgid, rustix::fs::fstat(socket))
+        else {
             return;
         };
         let mut seen = lock(&self.seen);
         if seen.len() >= MOST {
-            seen.retain(|cookie, (tgid, fd)| find(*cookie, *tgid, *fd).is_some());
+            seen.retain(|cookie, at| find(*cookie, at.tgid, at.fd).is_some());
         }
-        seen.insert(cookie, (tgid, fd));
+        let inode = stat.st_ino;
+        seen.insert(cookie, Seen { tgid, fd, inode });
     }
 
     fn refuse(&self, cookie: u64) -> Result<(), Errno> {
         // Held throughout: of two at once the second would take the refusing port for the peer.
         let mut seen = lock(&self.seen);
-        let Some(&(tgid, fd)) = seen.get(&cookie) else {
+        let Some(at) = seen.get_mut(&cookie) else {
             return Ok(());
         };
-        let Some(socket) = find(cookie, tgid, fd) else {
+        let there = find(cookie, at.tgid, at.fd);
+        let Some(socket) = there.or_else(|| find_copy(cookie, at)) else {
             seen.remove(&cookie);
             return Ok(());
         };
@@ -105,6 +117,34 @@ pub(super) fn start(state: &Arc<State>) -> io::Result<()> {
 fn find(cookie: u64, tgid: i32, fd: i32) -> Option<Socket> {
     let socket = Socket::of(&Tracee::of_thread(tgid), fd as u64)?;
     (socket.kind == Kind::Udp && socket.cookie() == Ok(cookie)).then_some(socket)
+}
+
+/// The socket by another descriptor, which is remembered: the one that it was connected with is
+/// closed, and a copy (dup(2), fork(2), unix(7)) lives in some process. Looks through `/proc`, which
+/// takes milliseconds; of processes that are not ours to look at it shows nothing.
+fn find_copy(cookie: u64, at: &mut Seen) -> Option<Socket> {
+    let name = format!("socket:[{}]", at.inode);
+    let number = |entry: &fs::DirEntry| entry.file_name().to_str()?.parse::<i32>().ok();
+    for process in fs::read_dir("/proc").ok()?.flatten() {
+        let Some(tgid) = number(&process) else {
+            continue;
+        };
+        // It may end meanwhile.
+        let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else {
+            continue;
+        };
+        for descriptor in descriptors.flatten() {
+            let leads_there = || fs::read_link(descriptor.path()).ok();
+            if let Some(fd) = number(&descriptor)
+                && leads_there().is_some_and(|link| link.as_os_str() == name.as_str())
+                && let Some(socket) = find(cookie, tgid, fd)
+            {
+                (at.tgid, at.fd) = (tgid, fd);
+                return Some(socket);
+            }
+        }
+    }
+    None
 }
 
 /// Gives a socket that is connected to `via` the error ECONNREFUSED.

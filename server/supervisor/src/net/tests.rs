@@ -4,7 +4,7 @@
 mod messages;
 
 use std::{
-    net::{SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     os::fd::{AsFd, AsRawFd, OwnedFd},
     sync::Arc,
     time::Duration,
@@ -22,7 +22,10 @@ use rustix::{
 };
 
 use super::{address, *};
-use crate::call::{Cancelled, Outcome, Value};
+use crate::{
+    call::{Cancelled, Outcome, Value},
+    paths::roots::Roots,
+};
 
 struct Bed {
     net: Net,
@@ -54,6 +57,7 @@ impl Bed {
             generation: 0,
             files: None,
             peers: Arc::new(peers.as_fd().try_clone_to_owned().unwrap()),
+            roots: Arc::new(Roots::new().unwrap()),
         };
         Bed {
             net: Net::new(&context).unwrap(),
@@ -404,8 +408,8 @@ fn local_name_services_are_not_there() {
 #[test]
 fn an_answers_source_is_the_peer_behind_the_relay() {
     let bed = Bed::new();
-    let program = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    let relay = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let program = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let relay = UdpSocket::bind("127.0.0.1:0").unwrap();
     let behind = pod("10.0.0.53:53");
     let addresses = AddressPair {
         client: pod("0.0.0.0:0"),
@@ -442,7 +446,7 @@ fn about(fd: i32, address: &[u8], length: u64) -> [u64; 6] {
 #[test]
 fn the_relay_for_a_message_is_opened_once_and_named() {
     let bed = Bed::new();
-    let program = std::net::UdpSocket::bind("[::]:0").unwrap();
+    let program = UdpSocket::bind("[::]:0").unwrap();
     let (to, via) = (pod("10.0.0.53:53"), pod("127.0.0.1:4053"));
     let bytes = address::bytes_of(to, true);
     let args = about(program.as_raw_fd(), &bytes, 28);
@@ -485,7 +489,7 @@ fn the_relay_for_a_message_is_opened_once_and_named() {
 fn only_the_first_socket_that_asks_a_name_server_waits_for_the_session() {
     let bed = Bed::new();
     let (to, via) = (pod("10.0.0.53:53"), pod("127.0.0.1:4053"));
-    let first = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let first = UdpSocket::bind("0.0.0.0:0").unwrap();
     let plan = bed.with_address(libc::SYS_connect, &first, to);
     let session = || {
         let FromSupervisor::Connect {
@@ -514,7 +518,7 @@ fn only_the_first_socket_that_asks_a_name_server_waits_for_the_session() {
         work(plan)
     });
     assert_eq!(value(opened), Ok(0));
-    let second = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let second = UdpSocket::bind("0.0.0.0:0").unwrap();
     let at_once = done(bed.with_address(libc::SYS_connect, &second, to));
     assert_eq!(value(at_once), Ok(0));
     for socket in [first, second] {
@@ -578,7 +582,7 @@ fn a_filter_by_name_speaks_of_what_the_name_resolves_to() {
         bed.answer(&ToSupervisor::Resolved { ticket, result });
     };
     let (ours, another) = (pod("127.0.0.9:1"), pod("10.0.0.5:5432"));
-    let datagrams = || std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let datagrams = || UdpSocket::bind("0.0.0.0:0").unwrap();
     // The first destination that no other filter decides about asks; its address is the name's.
     let plan = bed.with_address(libc::SYS_connect, &datagrams(), ours);
     let outcome = std::thread::scope(|scope| {
@@ -672,29 +676,70 @@ fn the_worker_after_a_crash_knows_the_ports_that_were_asked_for() {
 }
 
 #[test]
+fn the_worker_after_a_crash_knows_the_datagram_ports_too() {
+    let mut bed = Bed::new();
+    let holder = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = holder.local_addr().unwrap();
+    let datagrams = || -> OwnedFd {
+        let flags = SocketFlags::CLOEXEC;
+        rustix::net::socket_with(AddressFamily::INET, SocketType::DGRAM, flags, None).unwrap()
+    };
+    let program = datagrams();
+    assert_eq!(bed.bind(&program, taken), Ok(()));
+    bed.context.generation = 1;
+    bed.net = Net::new(&bed.context).unwrap();
+    assert_eq!(bed.bind(&datagrams(), taken), Err(libc::EADDRINUSE));
+    drop(program);
+    assert_eq!(bed.bind(&datagrams(), taken), Ok(()));
+}
+
+/// A UDP socket of the program that is connected to the pod through a relay.
+fn connected_datagrams(bed: &Bed, own: &str, to: &str) -> (UdpSocket, UdpSocket) {
+    let relay = UdpSocket::bind(own).unwrap();
+    let via = relay.local_addr().unwrap();
+    let program = UdpSocket::bind(own).unwrap();
+    let patience = Some(Duration::from_secs(10));
+    program.set_read_timeout(patience).unwrap();
+    relay.set_read_timeout(patience).unwrap();
+    let plan = bed.with_address(libc::SYS_connect, &program, pod(to));
+    std::thread::scope(|scope| {
+        let connecting = scope.spawn(|| value(work(plan)));
+        let FromSupervisor::Connect { ticket, .. } = bed.asked() else {
+            panic!("no question");
+        };
+        let result = Ok(Relay {
+            via,
+            local: None,
+            peer: Some(pod(to)),
+        });
+        bed.answer(&ToSupervisor::Connected { ticket, result });
+        assert_eq!(connecting.join().unwrap(), Ok(0));
+    });
+    (program, relay)
+}
+
+#[test]
+fn a_refusal_reaches_the_copy_of_a_socket_whose_first_descriptor_is_closed() {
+    let bed = Bed::new();
+    let (first, relay) = connected_datagrams(&bed, "127.0.0.1:0", "10.0.0.9:80");
+    let copy = first.try_clone().unwrap();
+    drop(first);
+    let socket = sockopt::socket_cookie(&copy).unwrap();
+    // The second is found where the first was.
+    for _ in 0..2 {
+        bed.answer(&ToSupervisor::Refused { socket });
+        let refused = copy.recv(&mut [0; 8]).unwrap_err().kind();
+        assert_eq!(refused, std::io::ErrorKind::ConnectionRefused);
+    }
+    drop(relay);
+}
+
+#[test]
 fn a_refusal_in_the_pod_is_the_error_of_a_connected_datagram_socket() {
     for (own, to) in [("127.0.0.1:0", "10.0.0.9:80"), ("[::1]:0", "[fd00::9]:80")] {
         let bed = Bed::new();
-        let relay = std::net::UdpSocket::bind(own).unwrap();
+        let (program, relay) = connected_datagrams(&bed, own, to);
         let via = relay.local_addr().unwrap();
-        let program = std::net::UdpSocket::bind(own).unwrap();
-        let patience = Some(Duration::from_secs(10));
-        program.set_read_timeout(patience).unwrap();
-        relay.set_read_timeout(patience).unwrap();
-        let plan = bed.with_address(libc::SYS_connect, &program, pod(to));
-        std::thread::scope(|scope| {
-            let connecting = scope.spawn(|| value(work(plan)));
-            let FromSupervisor::Connect { ticket, .. } = bed.asked() else {
-                panic!("no question");
-            };
-            let result = Ok(Relay {
-                via,
-                local: None,
-                peer: Some(pod(to)),
-            });
-            bed.answer(&ToSupervisor::Connected { ticket, result });
-            assert_eq!(connecting.join().unwrap(), Ok(0));
-        });
         let socket = sockopt::socket_cookie(&program).unwrap();
         let refused = || program.recv(&mut [0; 8]).unwrap_err().kind();
         // A program that waits, and one that asks later.

@@ -1,8 +1,12 @@
 //! Whose names the rules speak of: those of programs that share our root folder, and those of a
 //! container that was launched into the session, whose root is the one that it joined with. After
 //! chroot(2), or in a container of the program's own making, names mean something else.
+//!
+//! The keeper and its worker know them each, so that one that follows a worker that died knows them
+//! too.
 
 use std::{
+    io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{Arc, PoisonError, RwLock},
 };
@@ -37,9 +41,9 @@ pub(crate) enum RootOf {
 
 impl Roots {
     /// Ours only.
-    pub fn new() -> Errno<Roots> {
+    pub fn new() -> io::Result<Roots> {
         Ok(Roots {
-            own: Root::at("/")?,
+            own: Root::at("/").map_err(io::Error::from_raw_os_error)?,
             containers: RwLock::default(),
         })
     }

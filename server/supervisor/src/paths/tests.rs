@@ -31,6 +31,7 @@ use crate::live_rules::LiveRules;
 use super::{
     Events, Shared,
     pod::{Pod, Question},
+    roots::Roots,
     sys::{self, Errno},
 };
 use crate::{
@@ -161,6 +162,7 @@ fn make_world(mounted: bool) -> World {
         LiveRules::of(rules().rules().unwrap()),
         Box::new(folder),
         events,
+        Arc::new(Roots::new().unwrap()),
     )
     .unwrap();
     let world = World {
