@@ -6,9 +6,10 @@
 //! executed here, whatever the rules say of its name.
 //!
 //! These run between `vfork(2)` and exec too: all memory is on the stack, but for long argument
-//! lists. libc's own calls among its functions (`execl`, `system`) do not come by here.
+//! lists. libc's own calls among its functions (`system`) do not come by here.
 
 mod find;
+mod one_by_one;
 mod script;
 mod search;
 pub mod spawn;
@@ -30,6 +31,9 @@ type List = *const *const c_char;
 unsafe extern "C" {
     static mut environ: List;
 }
+
+/// Lists of so many are built on the stack.
+const SHORT: usize = 128;
 
 /// Interpreters that are scripts themselves, as the kernel counts them.
 const DEPTH: u32 = 5;

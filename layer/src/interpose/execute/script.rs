@@ -4,14 +4,11 @@ use std::ffi::{CStr, c_char};
 
 use mirrord_filter::sys;
 
-use super::List;
+use super::{List, SHORT};
 use crate::memory;
 
 /// What the kernel reads of a file to know what it is.
 const LINE: usize = 256;
-
-/// Lists of so many are built on the stack.
-const SHORT: usize = 128;
 
 /// The interpreter that a script names, and what it is given first.
 pub struct Interpreter {

@@ -25,6 +25,10 @@ pub const ALL: &[Case] = &[
         super::execution::programs_of_the_pod_are_spawned,
     ),
     (
+        "programs_of_the_pod_are_executed_with_arguments_one_by_one",
+        super::execution::programs_of_the_pod_are_executed_with_arguments_one_by_one,
+    ),
+    (
         "a_static_program_is_told_what_it_cannot_execute",
         super::execution::a_static_program_is_told,
     ),

@@ -118,6 +118,51 @@ os.execvp('dynamic', ['last'] + ['x'] * 300)
     assert_eq!(printed(command), expected);
 }
 
+pub fn programs_of_the_pod_are_executed_with_arguments_one_by_one() {
+    let bed = bed();
+    let program = bed.dir.path().join("one-by-one");
+    compile_c("one_by_one", &program, &[]);
+    let mut command = bed.command_with_layer(
+        program,
+        &[
+            "path",
+            "/data/bin/static",
+            "name",
+            "static",
+            "five",
+            "/data/bin/static",
+            "environment",
+            "/data/bin/dynamic",
+            "many",
+            "/data/bin/static",
+            "path",
+            "/data/bin/twice",
+            "path",
+            "/data/bin/closed",
+            "name",
+            "missing",
+            "name",
+            "true",
+        ],
+    );
+    let folders = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("/data/bin:{folders}"));
+    command.env("VALUE", "given");
+    let text = "content of the pod";
+    let expected = format!(
+        "[zero][a] given {text}\n\
+         [zero][a][b][c][d][e][f][g][h] given {text}\n\
+         [0][1][2][3][4] another {text}\n\
+         [0][1][2][3][4][5][6][7][8][9] another {text}\n\
+         [zero]{} given {text}\n\
+         /data/bin/script: 3 one more\n[static][one more][/data/bin/twice][a] given {text}\n\
+         /data/bin/closed: Permission denied\n\
+         missing: No such file or directory\n",
+        "[x]".repeat(130)
+    );
+    assert_eq!(printed(command), expected);
+}
+
 /// Without the layer the kernel would have to find the program, which it cannot.
 pub fn a_static_program_is_told() {
     let bed = bed();
