@@ -32,6 +32,10 @@ pub struct Args {
     /// agent's process, one that is never called must not stay.
     #[arg(long, value_name = "MS")]
     pub first_call_ms: Option<u64>,
+    /// Ports that the probes of the target's pod name: what the node's kubelet sends there goes on to
+    /// the pod's own program while they are stolen.
+    #[arg(long, value_name = "PORTS", value_delimiter = ',')]
+    pub probe_ports: Vec<u16>,
     /// What is logged to standard error: error, warn, info, debug, trace.
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     pub log: String,

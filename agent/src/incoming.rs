@@ -42,6 +42,7 @@ const STOP_TIME: Duration = Duration::from_millis(500);
 
 /// The ports that were taken for one session.
 pub struct Incoming {
+    target: Option<Arc<Target>>,
     streams: Streams,
     notice_tx: mpsc::Sender<Notice>,
     choose: fn() -> io::Result<taker::Taken>,
@@ -62,8 +63,10 @@ struct State {
 impl Incoming {
     /// Nothing is taken yet. The calling thread must be in the target's network namespace, and
     /// so must those that call the other functions.
-    pub fn new(_target: Arc<Target>, streams: Streams, notice_tx: mpsc::Sender<Notice>) -> Self {
-        Self::choosing(taker::choose, streams, notice_tx)
+    pub fn new(target: Arc<Target>, streams: Streams, notice_tx: mpsc::Sender<Notice>) -> Self {
+        let mut incoming = Self::choosing(taker::choose, streams, notice_tx);
+        incoming.target = Some(target);
+        incoming
     }
 
     fn choosing(
@@ -72,6 +75,7 @@ impl Incoming {
         notice_tx: mpsc::Sender<Notice>,
     ) -> Self {
         Incoming {
+            target: None,
             streams,
             notice_tx,
             choose,
@@ -158,6 +162,7 @@ impl Incoming {
             Some(stealing) => stealing,
             None => Stealing::start(
                 (self.choose)()?,
+                self.target.clone(),
                 self.streams.clone(),
                 self.stop.clone(),
                 self.tasks.clone(),

@@ -19,6 +19,7 @@ pub mod lifecycle;
 pub mod listener;
 pub mod memory;
 pub mod outgoing;
+pub mod probes;
 pub mod readiness;
 pub mod resolve;
 pub mod serve;

@@ -8,7 +8,9 @@ use clap::Parser;
 use mirrord_agent::{
     args::Args,
     listener::Listener,
-    memory, serve,
+    memory,
+    probes::Probes,
+    serve,
     target::{self, Doors},
 };
 use mirrord_link::AgentIdentity;
@@ -51,8 +53,11 @@ fn run(args: &Args) -> anyhow::Result<String> {
     let identity = AgentIdentity::new(&args.session_key, version)?.with_grace(args.grace());
     let doors = Doors::open(target_pid(args)?)?;
     let listener = Listener::bind(&args.listen)?;
+    let probes = Probes::of(&args.probe_ports);
     doors.enter()?;
-    let target = Arc::new(doors.look_around()?);
+    let mut target = doors.look_around()?;
+    target.probes = probes;
+    let target = Arc::new(target);
     // One thread for links and network: fewer wake-ups, and the target's processors are not ours.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -15,6 +15,8 @@ use rustix::{
     thread::LinkNameSpaceType,
 };
 
+use crate::probes::Probes;
+
 pub use container::main_process;
 pub use error::TargetError;
 
@@ -32,6 +34,8 @@ pub struct Target {
     pub capabilities: u64,
     /// What the session is told.
     pub facts: TargetFacts,
+    /// What the pod's kubelet asks it.
+    pub probes: Probes,
 }
 
 /// The way into a target: everything opened, nothing entered.
@@ -108,6 +112,7 @@ impl Doors {
             creds: facts.creds.clone(),
             capabilities,
             facts,
+            probes: Probes::default(),
         };
         target.facts.search = crate::resolve::search(&target);
         Ok(target)

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::Connection;
 use super::pass_on::pass_on;
 use super::taker::{PortTaker, Taken};
+use crate::target::Target;
 
 /// Most of a request's head fits; the rest follows when the local program has accepted.
 const AHEAD: usize = 16 * 1024;
@@ -39,6 +40,8 @@ pub(super) struct Stealing {
 
 struct Shared {
     taker: Arc<dyn PortTaker>,
+    /// Whose probes are the pod's own program's to answer.
+    target: Option<Arc<Target>>,
     streams: Streams,
     /// Port → subscription.
     ports: Mutex<HashMap<u16, u64>>,
@@ -50,6 +53,7 @@ impl Stealing {
     /// Starts to accept; no port is taken yet. `stop` ends everything at once.
     pub(super) fn start(
         taken: Taken,
+        target: Option<Arc<Target>>,
         streams: Streams,
         stop: CancellationToken,
         tasks: TaskTracker,
@@ -57,6 +61,7 @@ impl Stealing {
         let listening = stop.child_token();
         let shared = Arc::new(Shared {
             taker: taken.taker,
+            target,
             streams,
             ports: Mutex::default(),
             stop,
@@ -155,7 +160,12 @@ async fn serve(shared: Arc<Shared>, socket: TcpStream) {
         let ports = shared.ports.lock().unwrap_or_else(PoisonError::into_inner);
         ports.get(&addresses.server.port()).copied()
     };
+    let is_probe = match &shared.target {
+        Some(target) => target.probes.is_probe(connection.socket(), addresses).await,
+        None => false,
+    };
     let connection = match subscription {
+        _ if is_probe => connection,
         None => connection,
         Some(subscription) => match offer(&shared, connection, subscription, addresses).await {
             Offered::Served => return,

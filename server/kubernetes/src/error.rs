@@ -14,9 +14,12 @@ pub enum Error {
         /// Its answer.
         source: Box<kube::Error>,
     },
-    /// The target is not there, or cannot be used as it is.
+    /// The target cannot be used as it is, or has nothing that runs.
     #[error("{0}")]
     Target(String),
+    /// There is no such target.
+    #[error("{0}")]
+    NoTarget(String),
     /// The agent did not come up; the cluster's own words.
     #[error("the agent could not start in {namespace}: {words}")]
     Start {
@@ -55,6 +58,26 @@ impl Error {
             what,
             source: Box::new(source),
         }
+    }
+
+    /// Whether it would be the same again however often it is tried: our rights, or what we are.
+    pub fn is_lasting(&self) -> bool {
+        match self {
+            Error::Access(_) | Error::GivenUp => true,
+            Error::Api { source, .. } => {
+                matches!(status(source), Some(401 | 403 | 405 | 422))
+            }
+            Error::Target(_)
+            | Error::NoTarget(_)
+            | Error::Start { .. }
+            | Error::Slow { .. }
+            | Error::Local { .. } => false,
+        }
+    }
+
+    /// Whether the cluster itself was not reached, or was not well enough to answer.
+    pub fn is_out_of_reach(&self) -> bool {
+        matches!(self, Error::Api { source, .. } if status(source).is_none_or(|code| code >= 500))
     }
 
     /// Whether the object asked for is not there.

@@ -86,7 +86,7 @@ pub fn name(terms: &AgentTerms) -> String {
 
 /// Whoever can read pods sees these: the key is public, and nothing else is secret.
 fn arguments(container: &Container, terms: &AgentTerms) -> Vec<String> {
-    [
+    let mut arguments: Vec<String> = [
         "--target-container",
         &container.id,
         // Only the node's kubelet, which forwards ports, reaches its loopback address.
@@ -100,7 +100,15 @@ fn arguments(container: &Container, terms: &AgentTerms) -> Vec<String> {
         FIRST_CALL_MS,
     ]
     .map(str::to_owned)
-    .into()
+    .into();
+    if !container.probe_ports.is_empty() {
+        let ports = container.probe_ports.iter().map(u16::to_string);
+        arguments.extend([
+            "--probe-ports".to_owned(),
+            ports.collect::<Vec<_>>().join(","),
+        ]);
+    }
+    arguments
 }
 
 #[cfg(test)]
@@ -118,6 +126,7 @@ mod tests {
             name: "app".into(),
             id: "containerd://1f3a".into(),
             node: "node2".into(),
+            probe_ports: vec![80, 8080],
         };
         let terms = AgentTerms {
             session: "00ff".into(),
@@ -136,6 +145,11 @@ mod tests {
         let security = &pod["containers"][0]["securityContext"];
         assert_eq!(security["privileged"], false);
         assert_eq!(security["capabilities"]["drop"], json!(["ALL"]));
+        let arguments = pod["containers"][0]["args"].to_string();
+        assert!(
+            arguments.ends_with(r#""--probe-ports","80,8080"]"#),
+            "{arguments}"
+        );
         assert_eq!(job["metadata"]["name"], "mirrord-agent-00ff");
         assert_eq!(job["spec"]["ttlSecondsAfterFinished"], 10);
     }

@@ -1,6 +1,7 @@
 //! The container that a target means now.
 
 mod containers;
+mod probes;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::{CronJob, Job};
@@ -27,6 +28,8 @@ pub struct Container {
     pub id: String,
     /// The node.
     pub node: String,
+    /// Ports that the pod's probes name.
+    pub probe_ports: Vec<u16>,
 }
 
 impl Cluster {
@@ -58,7 +61,7 @@ impl Cluster {
         let found = api.get(name).await.map_err(Error::api(what));
         found.map_err(|error| {
             if error.is_missing() {
-                Error::Target(format!(
+                Error::NoTarget(format!(
                     "there is no {kind} {name} in the namespace {} (`mirrord-server targets` lists \
                      them; target.namespace names another namespace)",
                     self.namespace

@@ -57,6 +57,7 @@ pub(super) fn choose(pod: &Pod, wanted: Option<&str>) -> Result<Container, Error
         node: spec
             .and_then(|spec| spec.node_name.clone())
             .unwrap_or_default(),
+        probe_ports: super::probes::ports(pod),
         pod: name,
     })
 }
