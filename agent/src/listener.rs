@@ -55,6 +55,7 @@ impl Listener {
                 let file = SocketFile::new(path.clone()).with_context(context)?;
                 (Kind::Unix(listener), endpoint.clone(), Some(file))
             }
+            Endpoint::Held(_) => anyhow::bail!("an agent does not hold itself: {endpoint}"),
             Endpoint::Tcp(address) => {
                 let listener = std::net::TcpListener::bind(address).with_context(context)?;
                 listener.set_nonblocking(true).with_context(context)?;

@@ -1,6 +1,7 @@
 //! Where agents come from. A provider starts an agent for a target, tells how to reach it, and
 //! removes it. Here: targets on this machine; Kubernetes fills the same shape.
 
+mod agent_folder;
 mod child;
 mod cluster;
 pub mod cluster_agent;
@@ -18,6 +19,7 @@ use anyhow::Result;
 use mirrord_link::{Endpoint, Fingerprint};
 
 use crate::target::Target;
+pub use agent_folder::SESSION_KEY;
 pub use process::AgentProcess;
 
 /// A started agent.

@@ -60,18 +60,8 @@ impl SessionFolder {
     pub fn create(id: &str) -> Result<Self> {
         let parent = user_folder()?;
         remove_dead_sessions(&parent);
-        // It gets its name when it is locked: a folder of that name without a lock is a dead one's.
-        let new = parent.join(format!("starting-{id}"));
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&new)
-            .with_context(|| format!("could not make the session folder {}", new.display()))?;
-        let lock = lock_file(&new)?;
-        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .with_context(|| format!("could not lock {}", new.display()))?;
         let path = parent.join(format!("session-{id}"));
-        fs::rename(&new, &path)
-            .with_context(|| format!("could not make the session folder {}", path.display()))?;
+        let lock = create_locked(&path)?;
         Ok(SessionFolder { path, _lock: lock })
     }
 
@@ -108,6 +98,26 @@ impl Drop for SessionFolder {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// Makes a folder (mode 0700) with a file `lock` in it, whose lock is held until what is returned is
+/// dropped. It gets its name when it is locked: a folder of that name without a lock is a dead one's.
+pub fn create_locked(path: &Path) -> Result<OwnedFd> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let new = path.with_file_name(format!("starting-{name}"));
+    let context = || format!("could not make the folder {}", path.display());
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&new)
+        .with_context(context)?;
+    let lock = lock_file(&new)?;
+    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
+        .with_context(|| format!("could not lock {}", new.display()))?;
+    if let Err(error) = fs::rename(&new, path) {
+        remove(&new);
+        return Err(error).with_context(context);
+    }
+    Ok(lock)
 }
 
 fn lock_file(folder: &Path) -> Result<OwnedFd> {

@@ -69,7 +69,7 @@ impl Nodes {
         *lock(&node.fd) = Some(Arc::new(root));
         node.pinned.store(true, Ordering::Relaxed);
         let mut table = Table {
-            last: ROOT,
+            last: first_number()?,
             ..Table::default()
         };
         table.by_id.insert(ROOT, Arc::new(node));
@@ -215,6 +215,14 @@ impl Nodes {
     pub(super) fn opened(&self) -> usize {
         lock(&self.table).opened
     }
+}
+
+/// The numbers of one agent are not another's: when an agent takes the place of one that is gone,
+/// a file that its session knew from the old one is stale, and never another file.
+fn first_number() -> Result<NodeId, Errno> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|_| Errno::IO)?;
+    Ok((NodeId::from(u32::from_ne_bytes(bytes)) << 31) + ROOT)
 }
 
 impl Table {

@@ -4,13 +4,24 @@ use std::{fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// An address that a link can be dialled at; its text is `unix:/path` or `tcp:1.2.3.4:5`.
+/// An address that a link can be dialled at; its text is `unix:/path`, `tcp:1.2.3.4:5`
+/// or `held:/folder`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Endpoint {
     /// A Unix stream socket; its file permissions are the first guard, the proof is the second.
     Unix(PathBuf),
     /// A TCP address.
     Tcp(SocketAddr),
+    /// The folder of who holds an agent for its session and replaces it when it is lost
+    /// ([`HeldState`](crate::HeldState)).
+    Held(PathBuf),
+}
+
+impl Endpoint {
+    /// Whether another agent takes the place of one that is lost.
+    pub fn is_held(&self) -> bool {
+        matches!(self, Endpoint::Held(_))
+    }
 }
 
 /// Text that names no endpoint.
@@ -23,6 +34,7 @@ impl fmt::Display for Endpoint {
         match self {
             Endpoint::Unix(path) => write!(f, "unix:{}", path.display()),
             Endpoint::Tcp(address) => write!(f, "tcp:{address}"),
+            Endpoint::Held(folder) => write!(f, "held:{}", folder.display()),
         }
     }
 }
@@ -34,6 +46,7 @@ impl FromStr for Endpoint {
         let refuse = || EndpointError(text.to_owned());
         match text.split_once(':') {
             Some(("unix", path)) if path.starts_with('/') => Ok(Endpoint::Unix(path.into())),
+            Some(("held", folder)) if folder.starts_with('/') => Ok(Endpoint::Held(folder.into())),
             Some(("tcp", address)) => address.parse().map(Endpoint::Tcp).map_err(|_| refuse()),
             _ => Err(refuse()),
         }
@@ -46,11 +59,17 @@ mod tests {
 
     #[test]
     fn endpoints_read_back_as_written() {
-        for text in ["unix:/run/a socket", "tcp:127.0.0.1:80", "tcp:[::1]:80"] {
+        for text in [
+            "unix:/run/a socket",
+            "held:/run/a folder",
+            "tcp:127.0.0.1:80",
+            "tcp:[::1]:80",
+        ] {
             assert_eq!(text.parse::<Endpoint>().unwrap().to_string(), text);
         }
         for text in [
             "unix:relative",
+            "held:relative",
             "tcp:localhost:80",
             "/run/a",
             "udp:1.1.1.1:1",

@@ -17,6 +17,18 @@ pub enum LinkError {
         /// The system's reason.
         source: io::Error,
     },
+    /// There is no agent now, but one will come.
+    #[error("the agent is being replaced: {what}")]
+    Coming {
+        /// What is being done.
+        what: String,
+    },
+    /// There will be no agent any more.
+    #[error("{reason}")]
+    Gone {
+        /// Why.
+        reason: String,
+    },
     /// A step of the hello took too long.
     #[error(
         "{what} took longer than {after:?}; the other side hangs, or the network drops packets"
@@ -110,6 +122,7 @@ impl LinkError {
     pub fn may_pass(&self) -> bool {
         match self {
             LinkError::Connect { .. }
+            | LinkError::Coming { .. }
             | LinkError::Timeout { .. }
             | LinkError::Dead { .. }
             | LinkError::Closed { .. }
@@ -120,6 +133,7 @@ impl LinkError {
             // Descriptors run out and are there again.
             | LinkError::Local { .. } => true,
             LinkError::Refused { .. }
+            | LinkError::Gone { .. }
             | LinkError::WrongAgent { .. }
             | LinkError::WrongSession
             | LinkError::Replayed

@@ -22,7 +22,7 @@ use tokio_tungstenite::{
 };
 
 use crate::{
-    AgentIdentity, Endpoint, LinkError, SessionIdentity, Socket, Transport, hex,
+    AgentIdentity, Endpoint, HeldState, LinkError, SessionIdentity, Socket, Transport, held, hex,
     identity::{HELLO_LIMIT, random_key},
     socket::websocket_config,
 };
@@ -37,10 +37,21 @@ pub async fn dial(
     purpose: Purpose,
 ) -> Result<(AgentHello, Socket), LinkError> {
     let connected = within("connecting to the agent", HELLO_LIMIT, connect(endpoint)).await?;
-    let io = connected.map_err(|source| LinkError::Connect {
-        endpoint: endpoint.clone(),
-        source,
+    let io = connected.map_err(|source| match endpoint {
+        Endpoint::Held(folder) => held::unreachable(folder, source),
+        _ => LinkError::Connect {
+            endpoint: endpoint.clone(),
+            source,
+        },
     })?;
+    let identity = &match endpoint {
+        // Asked after the connection stands, which leads to that agent or to none.
+        Endpoint::Held(folder) => SessionIdentity {
+            agent: held::agent(folder)?,
+            ..identity.clone()
+        },
+        _ => identity.clone(),
+    };
     let hello = SessionHello {
         versions: VERSION,
         features: features(),
@@ -74,6 +85,7 @@ pub async fn accept(
 async fn connect(endpoint: &Endpoint) -> io::Result<Transport> {
     let io = match endpoint {
         Endpoint::Unix(path) => UnixStream::connect(path).await?.into(),
+        Endpoint::Held(folder) => UnixStream::connect(HeldState::socket(folder)).await?.into(),
         Endpoint::Tcp(address) => Transport::Tcp(TcpStream::connect(address).await?),
     };
     io.prepare()?;

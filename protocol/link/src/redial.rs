@@ -5,7 +5,7 @@ use std::time::Duration;
 use mirrord_protocol::hello::AgentHello;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::{LinkError, identity::random_key};
+use crate::{Endpoint, LinkError, identity::random_key};
 
 /// The first pause; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -24,9 +24,16 @@ const LAST: Duration = Duration::from_millis(500);
 /// them give up by themselves after ten seconds.
 const LONGEST: Duration = Duration::from_secs(8);
 
+/// How long an agent is sought that its holder replaces. The holder knows when there will be none, so
+/// this bounds only networks that are away.
+const HELD: Duration = Duration::from_secs(15 * 60);
+
 /// How long a lost link to this agent is sought; zero: not at all. Shorter than the agent's own
 /// patience, for it may have noticed the loss before us.
-pub fn patience(agent: &AgentHello) -> Duration {
+pub fn patience(endpoint: &Endpoint, agent: &AgentHello) -> Duration {
+    if endpoint.is_held() {
+        return HELD;
+    }
     (Duration::from_millis(agent.grace_ms) * 4 / 5).min(LONGEST)
 }
 
@@ -48,7 +55,13 @@ pub async fn redial<T, F: Future<Output = Result<T, LinkError>>>(
         match timeout_at(limit, dial()).await {
             Ok(Ok(made)) => return Ok(made),
             Ok(Err(error)) if !error.may_pass() => return Err(error),
-            Ok(Err(error)) => last = Some(error),
+            Ok(Err(error)) => {
+                if matches!(error, LinkError::Coming { .. }) {
+                    // It is there from one moment to the next, and asking costs nothing.
+                    pause = FIRST_PAUSE * 2;
+                }
+                last = Some(error);
+            }
             Err(_) => {}
         }
         if Instant::now() + LAST >= deadline {

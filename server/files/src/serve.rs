@@ -90,7 +90,7 @@ async fn run(
         connect(&options, Purpose::Files),
         connect(&options, Purpose::FileContent)
     )?;
-    let patience = mirrord_link::patience(&hello);
+    let patience = mirrord_link::patience(&options.endpoint, &hello);
     let own = (geteuid().as_raw(), getegid().as_raw());
     let own_ids_only = mount.as_ref().is_ok_and(|mount| mount.own_ids_only);
     let settings = Settings {

@@ -21,6 +21,19 @@ pub struct Access {
     pub accept_invalid_certificates: bool,
 }
 
+impl Access {
+    /// Which cluster and namespace this is now. A name of a context or of a file says less: what is in
+    /// the file may change from one moment to the next.
+    ///
+    /// # Errors
+    /// [`Error::Access`] when there is no usable configuration.
+    pub async fn place(&self) -> Result<String, Error> {
+        let config = configuration(self).await?;
+        let namespace = self.namespace.as_ref().unwrap_or(&config.default_namespace);
+        Ok(format!("{} {namespace}", config.cluster_url))
+    }
+}
+
 /// A cluster that can be asked.
 #[derive(Clone)]
 pub struct Cluster {

@@ -1,96 +1,69 @@
-//! The way to an agent: its port, through the API server, as a Unix socket of this machine. Each
-//! connection to the socket is a port-forward of its own, so that control and bulk do not share one
-//! connection, and a link that breaks is dialled anew like any other.
+//! The way to an agent: its port, through the API server. Each connection is a port-forward of its
+//! own, so that control and bulk do not share one, and a link that breaks is dialled anew like any
+//! other.
 
-use std::path::Path;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::Client;
 use kube::api::Api;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::task::JoinHandle;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, split};
 
 use crate::{Error, RunningAgent};
 
-/// The socket, until it is dropped.
-pub struct Forward {
-    task: JoinHandle<()>,
-    path: std::path::PathBuf,
-}
+/// Opening one is a round trip or two; a network that drops packets must not hold a caller longer.
+const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
-impl Drop for Forward {
-    fn drop(&mut self) {
-        self.task.abort();
-        if let Err(error) = std::fs::remove_file(&self.path) {
-            tracing::debug!("could not remove {}: {error}", self.path.display());
-        }
-    }
-}
+/// What the agent still says to somebody who hung up is not worth more.
+const LINGER: Duration = Duration::from_secs(1);
 
 impl RunningAgent {
-    /// Makes the socket `path` lead to the agent's `port`.
+    /// Carries one connection to the agent's `port`, until either side ends it.
     ///
     /// # Errors
-    /// [`Error::Local`] when the socket cannot be made. That the cluster refuses a port-forward is
-    /// told to whoever connects, by the end of the connection, and in the log.
-    pub fn forward(&self, port: u16, path: &Path) -> Result<Forward, Error> {
-        let listener = UnixListener::bind(path).map_err(|source| Error::Local {
-            what: format!("make the socket {}", path.display()),
-            source,
-        })?;
-        let (client, namespace, pod) = (
-            self.client().clone(),
-            self.namespace.clone(),
-            self.pod.clone(),
-        );
-        let task = tokio::spawn(async move {
-            loop {
-                let local = match listener.accept().await {
-                    Ok((local, _)) => local,
-                    Err(error) => {
-                        tracing::error!("the socket to the agent failed: {error}");
-                        return;
-                    }
-                };
-                let (client, namespace, pod) = (client.clone(), namespace.clone(), pod.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = carry(client, &namespace, &pod, port, local).await {
-                        tracing::warn!("the way to the agent's pod {pod} ended: {error}");
-                    }
+    /// [`Error::Api`] and [`Error::Slow`] when the cluster does not forward, [`Error::Local`] when the
+    /// forward breaks.
+    pub async fn carry(
+        &self,
+        port: u16,
+        local: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> Result<(), Error> {
+        let pods: Api<Pod> = Api::namespaced(self.client().clone(), &self.namespace);
+        let what = format!("forward port {port} of the pod {}", self.pod);
+        let ports = [port];
+        let opened = tokio::time::timeout(OPEN_WITHIN, pods.portforward(&self.pod, &ports));
+        let mut forward = match opened.await {
+            Ok(opened) => opened.map_err(Error::api(what.clone()))?,
+            Err(_) => {
+                return Err(Error::Slow {
+                    what,
+                    seconds: OPEN_WITHIN.as_secs(),
+                    last: "nothing".to_owned(),
                 });
             }
-        });
-        Ok(Forward {
-            task,
-            path: path.to_owned(),
-        })
-    }
-}
-
-async fn carry(
-    client: Client,
-    namespace: &str,
-    pod: &str,
-    port: u16,
-    mut local: UnixStream,
-) -> Result<(), Error> {
-    let pods: Api<Pod> = Api::namespaced(client, namespace);
-    let what = format!("forward port {port} of the pod {pod}");
-    let mut forward = pods
-        .portforward(pod, &[port])
-        .await
-        .map_err(Error::api(what.clone()))?;
-    let (Some(mut remote), Some(refusal)) = (forward.take_stream(port), forward.take_error(port))
-    else {
-        return Ok(());
-    };
-    let carried = tokio::select! {
-        carried = tokio::io::copy_bidirectional(&mut local, &mut remote) => carried,
-        Some(words) = refusal => Err(std::io::Error::other(words)),
-    };
-    forward.abort();
-    match carried {
-        Ok(_) => Ok(()),
-        Err(source) => Err(Error::Local { what, source }),
+        };
+        let (Some(remote), Some(refusal)) = (forward.take_stream(port), forward.take_error(port))
+        else {
+            return Ok(());
+        };
+        let (mut from_us, mut to_us) = split(local);
+        let (mut from_agent, mut to_agent) = split(remote);
+        let up = async {
+            let copied = copy(&mut from_us, &mut to_agent).await;
+            // Whoever hung up may have done so because nothing comes through any more.
+            let _ = tokio::time::timeout(LINGER, to_agent.shutdown()).await;
+            tokio::time::sleep(LINGER).await;
+            copied
+        };
+        let down = copy(&mut from_agent, &mut to_us);
+        let carried = tokio::select! {
+            carried = up => carried,
+            carried = down => carried,
+            Some(words) = refusal => Err(std::io::Error::other(words)),
+        };
+        forward.abort();
+        match carried {
+            Ok(_) => Ok(()),
+            Err(source) => Err(Error::Local { what, source }),
+        }
     }
 }

@@ -14,6 +14,9 @@ use kube::{Client, ResourceExt};
 
 use crate::{Cluster, Container, Error, job};
 
+/// A look at a pod that the cluster does not answer within this time says nothing.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
+
 /// Between two looks at a pod whose log broke off.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -33,6 +36,7 @@ pub struct AgentTerms {
 }
 
 /// An agent that runs in the cluster. Dropped, it is left alone: it ends with its session.
+#[derive(Clone)]
 pub struct RunningAgent {
     client: Client,
     /// Its namespace.
@@ -190,12 +194,35 @@ impl RunningAgent {
         &self.client
     }
 
-    /// Completes when its container has ended, and shows its log until then. A log that breaks off
-    /// (the API server was restarted, the network was away) is taken up again.
+    /// Why it has ended, if the cluster can say now that it has.
+    pub async fn has_ended(&self) -> Option<String> {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
+        match tokio::time::timeout(LOOK_WITHIN, pods.get_opt(&self.pod)).await {
+            Ok(Ok(None)) => Some(self.removed()),
+            Ok(Ok(Some(pod))) => words::ending(&pod).map(|words| self.ended(&words)),
+            Ok(Err(error)) => {
+                tracing::debug!("looking at the agent's pod {}: {error}", self.pod);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn removed(&self) -> String {
+        format!("the agent's pod {} was removed", self.pod)
+    }
+
+    fn ended(&self, words: &str) -> String {
+        format!("the agent's pod {} ended ({words})", self.pod)
+    }
+
+    /// Completes when its container has ended, with the cluster's reason, and shows its log until
+    /// then. A log that breaks off (the API server was restarted, the network was away) is taken up
+    /// again.
     ///
     /// # Errors
     /// [`Error::Api`] when the cluster refuses to tell.
-    pub async fn until_it_ends(&self, mut show: impl FnMut(&str)) -> Result<(), Error> {
+    pub async fn until_it_ends(&self, mut show: impl FnMut(&str)) -> Result<String, Error> {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), &self.namespace);
         let what = format!("follow the agent's pod {}", self.pod);
         // The first line was shown.
@@ -221,13 +248,18 @@ impl RunningAgent {
                 Err(error) => tracing::debug!("{what}: {error}"),
             }
             match pods.get_opt(&self.pod).await {
-                Ok(None) => return Ok(()),
-                Ok(Some(pod)) if words::has_ended(&pod) => return Ok(()),
+                Ok(None) => return Ok(self.removed()),
+                Ok(Some(pod)) => {
+                    if let Some(words) = words::ending(&pod) {
+                        return Ok(self.ended(&words));
+                    }
+                }
                 Err(kube::Error::Api(refusal)) if refusal.code < 500 => {
                     return Err(Error::api(what)(kube::Error::Api(refusal)));
                 }
-                Ok(Some(_)) | Err(_) => tokio::time::sleep(LOOK_AGAIN).await,
+                Err(error) => tracing::debug!("{what}: {error}"),
             }
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -237,6 +269,16 @@ impl RunningAgent {
     /// [`Error::Api`] when the cluster refuses; one that is gone already is none.
     pub async fn remove(&self) -> Result<(), Error> {
         remove(&self.client, &self.namespace, &self.job).await
+    }
+}
+
+impl Cluster {
+    /// Removes an agent by its Job's name, as [`RunningAgent::remove`].
+    ///
+    /// # Errors
+    /// [`Error::Api`] when the cluster refuses; one that is gone already is none.
+    pub async fn remove_agent(&self, namespace: &str, job: &str) -> Result<(), Error> {
+        remove(&self.client, namespace, job).await
     }
 }
 

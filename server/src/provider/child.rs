@@ -53,6 +53,7 @@ pub async fn start(
                 endpoint,
                 ..
             } = FirstLine::read(&line)?;
+            let holds = endpoint.is_held();
             forward_log(&mut process);
             Ok(StartedAgent {
                 endpoint,
@@ -60,6 +61,7 @@ pub async fn start(
                 process: Some(AgentProcess::Child {
                     child: process,
                     lifeline,
+                    holds,
                 }),
             })
         }

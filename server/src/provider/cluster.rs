@@ -9,6 +9,7 @@ use mirrord_protocol::codec;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
+use super::agent_folder::AgentFolder;
 use super::{AgentOptions, StartedAgent, Via, child};
 use crate::roles::Role;
 
@@ -37,8 +38,8 @@ pub struct ClusterAgentOptions {
     pub grace_ms: u64,
     /// How long its start may take, in milliseconds.
     pub start_timeout_ms: u64,
-    /// The socket that shall lead to it.
-    pub socket: std::path::PathBuf,
+    /// The folder that it shall be held in.
+    pub folder: std::path::PathBuf,
 }
 
 /// Starts the role and waits for the agent's first line.
@@ -46,11 +47,11 @@ pub async fn start(
     target: &mirrord_kubernetes::Target,
     options: &AgentOptions,
 ) -> Result<StartedAgent> {
-    let Via::Unix(socket) = &options.via else {
+    if let Via::Tcp(_) = options.via {
         bail!(
             "--agent-tcp is for targets of this machine; {target} is reached through its cluster"
         );
-    };
+    }
     let access = &options.access;
     let role = ClusterAgentOptions {
         target: target.to_string(),
@@ -62,7 +63,7 @@ pub async fn start(
         session_key: options.session_key.clone(),
         grace_ms: options.grace.as_millis().try_into().unwrap_or(u64::MAX),
         start_timeout_ms: START_TIMEOUT.as_millis() as u64,
-        socket: socket.clone(),
+        folder: AgentFolder::path_for(&options.session)?,
     };
     let mut command = Command::new(std::env::current_exe()?);
     // Not killed with a start that is given up: it notices, and removes what it made.

@@ -1,24 +1,44 @@
 //! The role `@cluster-agent`: one agent in a cluster, held as a process of this machine. It starts
-//! the agent, makes a socket that leads to it, prints what a local agent prints, and lives as long as
-//! the agent's container. At its end the Job is gone, whoever ended first.
+//! the agent, carries the session's links to it ([`hold`]), and starts another when it is lost: the
+//! agent was killed or evicted, or its target was replaced. It ends when it is told to, when nobody
+//! calls any more, or when there can be no agent; at its end nothing is left in the cluster.
+
+mod hold;
 
 use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mirrord_kubernetes::{Access, AgentTerms, Cluster, RunningAgent, Target};
-use mirrord_link::{Endpoint, Fingerprint};
+use mirrord_kubernetes::{Access, AgentTerms, Cluster, Error, Kind, RunningAgent, Target};
+use mirrord_link::{Endpoint, Fingerprint, HeldState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
+use super::agent_folder::{AgentFolder, Jobs, SESSION_KEY, reap};
 use super::cluster::ClusterAgentOptions;
 use super::first_line::FirstLine;
+use hold::Over;
 
 /// The agent's image: of the same version, as its protocol is.
 const IMAGE: &str = concat!("docker.io/mirrord-server/agent:", env!("CARGO_PKG_VERSION"));
 
 /// How often it is looked whether the session still waits for the start.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a target that is gone may take to come back (a container that starts anew, a pod that is
+/// replaced), while the cluster can be asked.
+const REPLACED_WITHIN: Duration = Duration::from_secs(120);
+/// How long a cluster may be out of reach.
+const REACHED_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// Between two attempts to start another agent.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A session has that long to hear why there is no agent any more.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How long removing what is in the cluster may take. What is not removed then, is at the next start.
+const REMOVE_WITHIN: Duration = Duration::from_secs(8);
 
 /// Plays the role to its end; the result is the exit status.
 pub fn run() -> i32 {
@@ -38,55 +58,212 @@ fn play() -> Result<()> {
         .enable_all()
         .build()
         .context("could not start the event loop")?;
-    runtime.block_on(hold(options))
+    runtime.block_on(async {
+        let mut holder = Holder::new(options).await?;
+        let reaping = tokio::spawn(async {
+            if let Err(error) = reap().await {
+                tracing::warn!("could not look for what killed sessions left: {error:#}");
+            }
+        });
+        let held = holder.play().await;
+        let removed = holder.remove_all().await;
+        reaping.abort();
+        held.and(removed)
+    })
 }
 
-async fn hold(options: ClusterAgentOptions) -> Result<()> {
-    let agent = start(&options).await?;
-    let held = serve(&agent, &options).await;
-    let removed = agent.remove().await;
-    held?;
-    Ok(removed?)
+/// Who holds an agent.
+struct Holder {
+    options: ClusterAgentOptions,
+    target: Target,
+    cluster: Cluster,
+    terminate: Signal,
+    folder: AgentFolder,
+    /// What is in the cluster, or may be.
+    jobs: Jobs,
+    /// Agents that were started; each has a name of its own.
+    started: u32,
 }
 
-async fn start(options: &ClusterAgentOptions) -> Result<RunningAgent> {
-    let target = Target::parse(&options.target).map_err(anyhow::Error::msg)?;
-    let access = Access {
-        kubeconfig: options.kubeconfig.clone(),
-        context: options.context.clone(),
-        namespace: options.namespace.clone(),
-        accept_invalid_certificates: options.accept_invalid_certificates,
-    };
-    let cluster = Cluster::connect(&access).await?;
-    let container = cluster.resolve(&target).await?;
-    let terms = AgentTerms {
-        session: options.session.clone(),
-        session_key: options.session_key.clone(),
-        image: IMAGE.to_owned(),
-        grace: Duration::from_millis(options.grace_ms),
-        start_timeout: Duration::from_millis(options.start_timeout_ms),
-    };
-    Ok(cluster.start_agent(&container, &terms, given_up()).await?)
-}
+impl Holder {
+    async fn new(options: ClusterAgentOptions) -> Result<Holder> {
+        let terminate = signal(SignalKind::terminate())?;
+        let target = Target::parse(&options.target).map_err(anyhow::Error::msg)?;
+        let access = Access {
+            kubeconfig: options.kubeconfig.clone(),
+            context: options.context.clone(),
+            namespace: options.namespace.clone(),
+            accept_invalid_certificates: options.accept_invalid_certificates,
+        };
+        Ok(Holder {
+            target,
+            cluster: Cluster::connect(&access).await?,
+            terminate,
+            folder: AgentFolder::create(&options.folder)?,
+            jobs: Jobs {
+                kubeconfig: access.kubeconfig,
+                context: access.context,
+                accept_invalid_certificates: access.accept_invalid_certificates,
+                jobs: Vec::new(),
+            },
+            started: 0,
+            options,
+        })
+    }
 
-async fn serve(agent: &RunningAgent, options: &ClusterAgentOptions) -> Result<()> {
-    let (fingerprint, port) = first_line(&agent.first_line)?;
-    let _forward = agent.forward(port, &options.socket)?;
-    let line = format!(
-        "mirrord-agent {} fingerprint {fingerprint} listening unix:{}\n",
-        env!("CARGO_PKG_VERSION"),
-        options.socket.display()
-    );
-    {
+    async fn play(&mut self) -> Result<()> {
+        let mut agent = self.start(true).await?;
+        let (fingerprint, mut port) = first_line(&agent.first_line)?;
+        HeldState::Ready(fingerprint).write(self.folder.path())?;
+        let mut socket = self.listen()?;
+        self.say_first_line(fingerprint)?;
+        loop {
+            let reason = match hold::serve(&agent, port, &socket, &mut self.terminate).await {
+                Over::Enough => return Ok(()),
+                Over::Lost(reason) => reason,
+            };
+            tracing::warn!("{reason}; the session waits for another agent");
+            // Nobody is led to an agent that is gone from here on.
+            HeldState::Coming(reason.clone()).write(self.folder.path())?;
+            drop(socket);
+            std::fs::remove_file(HeldState::socket(self.folder.path()))
+                .context("could not remove the socket that led to the agent")?;
+            let again = match self.start_again().await {
+                Ok(Some(again)) => again,
+                Ok(None) => return Ok(()),
+                Err(error) => return self.give_up(&reason, error).await,
+            };
+            let fingerprint;
+            (agent, fingerprint, port) = again;
+            HeldState::Ready(fingerprint).write(self.folder.path())?;
+            socket = self.listen()?;
+        }
+    }
+
+    fn listen(&self) -> Result<tokio::net::UnixListener> {
+        let path = HeldState::socket(self.folder.path());
+        tokio::net::UnixListener::bind(&path)
+            .with_context(|| format!("could not make the socket {}", path.display()))
+    }
+
+    fn say_first_line(&self, fingerprint: Fingerprint) -> Result<()> {
+        let line = format!(
+            "mirrord-agent {} fingerprint {fingerprint} listening {}\n",
+            env!("CARGO_PKG_VERSION"),
+            Endpoint::Held(self.folder.path().to_owned()),
+        );
         let mut stdout = std::io::stdout().lock();
         let said = stdout.write_all(line.as_bytes());
         said.and_then(|()| stdout.flush())
-            .context("the session does not listen any more")?;
+            .context("the session does not listen any more")
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        ended = agent.until_it_ends(log) => Ok(ended?),
-        _ = terminate.recv() => Ok(()),
+
+    /// One attempt. `first`: a session reads what we print, and may go away.
+    async fn start(&mut self, first: bool) -> Result<RunningAgent, Error> {
+        self.started += 1;
+        let mut session = self.options.session.clone();
+        if self.started > 1 {
+            session = format!("{session}-{}", self.started);
+        }
+        let container = self.cluster.resolve(&self.target).await?;
+        let terms = AgentTerms {
+            session,
+            session_key: self.session_key(),
+            image: IMAGE.to_owned(),
+            grace: Duration::from_millis(self.options.grace_ms),
+            start_timeout: Duration::from_millis(self.options.start_timeout_ms),
+        };
+        let job = (
+            container.namespace.clone(),
+            mirrord_kubernetes::job::name(&terms),
+        );
+        self.jobs.jobs.push(job);
+        if let Err(error) = self.folder.remember(&self.jobs) {
+            // It is removed all the same, unless we are killed.
+            tracing::warn!("{error:#}");
+        }
+        let terminate = &mut self.terminate;
+        let enough = async {
+            tokio::select! {
+                () = given_up(), if first => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        self.cluster.start_agent(&container, &terms, enough).await
+    }
+
+    /// The public key of the session that is to be served now.
+    fn session_key(&self) -> String {
+        let other = std::fs::read_to_string(self.folder.path().join(SESSION_KEY));
+        other.unwrap_or_else(|_| self.options.session_key.clone())
+    }
+
+    /// Starts another agent where the target is now; `None`: nobody wants it any more.
+    async fn start_again(&mut self) -> Result<Option<(RunningAgent, Fingerprint, u16)>> {
+        if let Err(error) = self.remove_all().await {
+            tracing::debug!("the lost agent: {error:#}");
+        }
+        let (mut replaced_by, reached_by) = (
+            Instant::now() + REPLACED_WITHIN,
+            Instant::now() + REACHED_WITHIN,
+        );
+        loop {
+            let began = Instant::now();
+            let error = match self.start(false).await {
+                Ok(agent) => {
+                    let (fingerprint, port) = first_line(&agent.first_line)?;
+                    return Ok(Some((agent, fingerprint, port)));
+                }
+                Err(Error::GivenUp) => return Ok(None),
+                Err(error) => error,
+            };
+            tracing::debug!("starting another agent: {error}");
+            // A pod of that name may come again (a StatefulSet's does); a workload is not replaced.
+            let is_gone = matches!(error, Error::NoTarget(_)) && self.target.kind != Kind::Pod;
+            if is_gone || error.is_lasting() {
+                return Err(error.into());
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                _ = self.terminate.recv() => return Ok(None),
+            }
+            if error.is_out_of_reach() {
+                replaced_by += began.elapsed();
+            }
+            if Instant::now() > replaced_by.min(reached_by) {
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// There will be no agent: the session hears why, when it asks.
+    async fn give_up(&mut self, lost: &str, error: anyhow::Error) -> Result<()> {
+        let error = error.context(format!("{lost}, and there is no other"));
+        HeldState::Gone(format!("{error:#}")).write(self.folder.path())?;
+        tokio::select! {
+            () = tokio::time::sleep(LAST_WORDS) => {}
+            _ = self.terminate.recv() => {}
+        }
+        Err(error)
+    }
+
+    /// Removes what is in the cluster.
+    async fn remove_all(&mut self) -> Result<()> {
+        let removing = async {
+            for (namespace, job) in &self.jobs.jobs {
+                self.cluster.remove_agent(namespace, job).await?;
+            }
+            Ok::<(), Error>(())
+        };
+        match tokio::time::timeout(REMOVE_WITHIN, removing).await {
+            Ok(removed) => removed?,
+            Err(_) => bail!(
+                "the cluster did not remove the agent within {} s",
+                REMOVE_WITHIN.as_secs()
+            ),
+        }
+        self.jobs.jobs.clear();
+        self.folder.remember(&self.jobs)
     }
 }
 

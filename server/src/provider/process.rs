@@ -16,6 +16,8 @@ pub enum AgentProcess {
         /// Its standard input: the kernel closes it with our process, whatever ends that, and so
         /// the agent knows that nobody will come back.
         lifeline: Option<ChildStdin>,
+        /// It holds an agent elsewhere, and puts that away when it is told to end.
+        holds: bool,
     },
     /// Another's child; killed when dropped, too.
     Adopted(Adopted),
@@ -27,20 +29,27 @@ pub struct Adopted {
     /// Stays its, whatever happens to the number.
     pidfd: AsyncFd<OwnedFd>,
     left: bool,
+    /// As of a child.
+    holds: bool,
 }
 
 impl Drop for Adopted {
     fn drop(&mut self) {
         if !self.left {
             // Gone already is what we want.
-            let _ = pidfd_send_signal(self.pidfd.get_ref(), Signal::KILL);
+            let signal = if self.holds {
+                Signal::TERM
+            } else {
+                Signal::KILL
+            };
+            let _ = pidfd_send_signal(self.pidfd.get_ref(), signal);
         }
     }
 }
 
 impl AgentProcess {
-    /// The agent that another session of this user left.
-    pub fn adopt(pid: i32) -> Result<Self> {
+    /// The agent that another session of this user left; `holds`: the process holds it elsewhere.
+    pub fn adopt(pid: i32, holds: bool) -> Result<Self> {
         let what = || format!("could not watch the agent, process {pid}");
         let id = Pid::from_raw(pid).with_context(what)?;
         let pidfd = pidfd_open(id, PidfdFlags::empty()).with_context(what)?;
@@ -50,7 +59,16 @@ impl AgentProcess {
             pid,
             pidfd,
             left: false,
+            holds,
         }))
+    }
+
+    /// Whether it holds an agent elsewhere: then it ends when it is told to, and not with its links.
+    pub fn holds(&self) -> bool {
+        match self {
+            AgentProcess::Child { holds, .. } => *holds,
+            AgentProcess::Adopted(adopted) => adopted.holds,
+        }
     }
 
     /// Its id, while it runs.
@@ -103,7 +121,9 @@ impl AgentProcess {
     /// more. The daemon does it then (`daemon/orphans.rs`), or `init` where the daemon is gone.
     pub fn leave(self) {
         match self {
-            AgentProcess::Child { child, lifeline } => {
+            AgentProcess::Child {
+                child, lifeline, ..
+            } => {
                 // Dropped, it would be killed.
                 std::mem::forget(child);
                 // It has not minded this end since it got its new key.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mirrord_link::{SessionIdentity, SigningKey, Socket};
+use mirrord_link::{Endpoint, SessionIdentity, SigningKey, Socket};
 use mirrord_protocol::hello::{AgentHello, Purpose};
 use mirrord_protocol::session_control::{SessionAnswer, SessionRequest};
 
@@ -19,6 +19,10 @@ use crate::target::Target;
 /// waited for.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// The same in a cluster, whose networks come and go; the pod has its traffic meanwhile. It is also
+/// how long an agent stays whose laptop was lost.
+const CLUSTER_GRACE: Duration = Duration::from_secs(60);
+
 /// An agent of ours.
 pub struct Agent {
     /// How it is reached.
@@ -30,9 +34,11 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Finds or starts one. `launched`: others launch programs into the session.
+    /// Finds or starts one. `launched`: others launch programs into the session. `warm_key`: see
+    /// [`warm_key`].
     pub async fn start(
         target: &Target,
+        warm_key: &str,
         choice: AgentChoice,
         folder: &SessionFolder,
         launched: bool,
@@ -63,7 +69,7 @@ impl Agent {
                     false,
                 )
             }
-            AgentChoice::Start => match warm(target, &key, folder, launched).await {
+            AgentChoice::Start => match warm(warm_key, &key, folder, launched).await {
                 Some(started) => (started, true),
                 None => {
                     let via = Via::Unix(folder.join(AGENT_SOCKET));
@@ -106,7 +112,10 @@ async fn fresh(
     let options = AgentOptions {
         session_key: SessionIdentity::public_hex(key),
         via,
-        grace: GRACE,
+        grace: match target {
+            Target::Kubernetes(_) => CLUSTER_GRACE,
+            _ => GRACE,
+        },
         log: launched.then(|| folder.join(AGENT_LOG)),
         session: folder.id().to_owned(),
         access,
@@ -114,18 +123,26 @@ async fn fresh(
     provider::start_agent(target, &options).await
 }
 
+/// What a kept agent is found by: the same for sessions that the same agent can serve. A name in a
+/// cluster is not the whole of it: the namespace and the cluster may be others.
+pub async fn warm_key(target: &Target, access: &mirrord_kubernetes::Access) -> Result<String> {
+    Ok(match target {
+        Target::Kubernetes(_) => format!("{target} {}", access.place().await?),
+        _ => target.to_string(),
+    })
+}
+
 /// One that an earlier session of this target keeps. Whatever goes wrong, a fresh one does it too.
 async fn warm(
-    target: &Target,
+    warm_key: &str,
     key: &SigningKey,
     folder: &SessionFolder,
     launched: bool,
 ) -> Option<StartedAgent> {
-    // A name in a cluster is not the whole of it: the namespace and the cluster may be others.
-    if !launched || matches!(target, Target::Kubernetes(_)) {
+    if !launched {
         return None;
     }
-    let found = list::warm_for(&target.to_string()).unwrap_or_else(|error| {
+    let found = list::warm_for(warm_key).unwrap_or_else(|error| {
         tracing::warn!("could not look for a warm agent: {error:#}");
         Vec::new()
     });
@@ -152,11 +169,16 @@ async fn take(
             endpoint,
             fingerprint,
             pid,
-        } => Ok(StartedAgent {
-            endpoint: endpoint.parse()?,
-            fingerprint: fingerprint.parse()?,
-            process: pid.map(AgentProcess::adopt).transpose()?,
-        }),
+        } => {
+            let endpoint: Endpoint = endpoint.parse()?;
+            let holds = endpoint.is_held();
+            let adopt = |pid| AgentProcess::adopt(pid, holds);
+            Ok(StartedAgent {
+                endpoint,
+                fingerprint: fingerprint.parse()?,
+                process: pid.map(adopt).transpose()?,
+            })
+        }
         other => bail!("a session that was asked for its agent answered {other:?}"),
     }
 }

@@ -83,7 +83,9 @@ pub async fn facts(receiver: &mut MessageReceiver) -> Result<TargetFacts, LinkEr
 
 impl AgentLink {
     /// Takes over a fresh control link whose facts have come.
-    pub fn start(halves: Halves) -> (AgentLink, mpsc::Receiver<AgentNews>) {
+    ///
+    /// `is_held`: another agent takes the place of one that ends, so the end of one is a loss.
+    pub fn start(halves: Halves, is_held: bool) -> (AgentLink, mpsc::Receiver<AgentNews>) {
         let (order_tx, order_rx) = mpsc::channel(64);
         let (halves_tx, halves_rx) = mpsc::unbounded_channel();
         let (news_tx, news_rx) = mpsc::channel(256);
@@ -95,6 +97,7 @@ impl AgentLink {
         tokio::spawn(async move {
             let task = Task {
                 link: 1,
+                is_held,
                 order_rx,
                 halves_rx,
                 news_tx,
@@ -167,6 +170,7 @@ struct Waiting {
 
 struct Task {
     link: u64,
+    is_held: bool,
     order_rx: mpsc::Receiver<Order>,
     halves_rx: mpsc::UnboundedReceiver<Option<Halves>>,
     news_tx: mpsc::Sender<AgentNews>,
@@ -227,13 +231,13 @@ impl Task {
                 Some(_) = self.halves_rx.recv() => return End::HungUp,
                 message = receiver.next() => match message {
                     None => return match receiver.close_reason() {
-                        Some(reason) => End::Over(reason.to_owned()),
+                        Some(reason) => self.said_goodbye(reason.to_owned()),
                         None => End::Lost("the agent ended or the connection to it was lost".into()),
                     },
                     Some(Err(error)) => Err(error.into()),
                     Some(Ok(message)) => match codec::decode(&message) {
                         Err(error) => Err(error.into()),
-                        Ok(FromAgent::Close { reason }) => return End::Over(reason),
+                        Ok(FromAgent::Close { reason }) => return self.said_goodbye(reason),
                         Ok(FromAgent::Pong(number)) => {
                             answered = answered.max(number);
                             if let Some((sent_at, time_tx)) = self.timed.remove(&number) {
@@ -263,6 +267,14 @@ impl Task {
             if let Err(error) = outcome {
                 return broke(&error);
             }
+        }
+    }
+
+    fn said_goodbye(&self, reason: String) -> End {
+        if self.is_held {
+            End::Lost(reason)
+        } else {
+            End::Over(reason)
         }
     }
 

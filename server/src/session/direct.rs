@@ -51,14 +51,14 @@ impl Direct {
     /// Starts an agent and links to it.
     pub async fn open(target: Target, access: Access) -> Result<Self> {
         let folder = SessionFolder::create(&random_id()?)?;
-        let agent = Agent::start(&target, AgentChoice::Start, &folder, false, access).await?;
+        let agent = Agent::start(&target, "", AgentChoice::Start, &folder, false, access).await?;
         let ((_, control), (_, streams)) =
             tokio::try_join!(agent.dial(Purpose::Control), agent.dial(Purpose::Streams))?;
         let (sender, mut receiver) = control.into_messages();
         agent_link::facts(&mut receiver)
             .await
             .with_context(|| format!("could not use the agent for {target}"))?;
-        let (link, agent_news_rx) = AgentLink::start((sender, receiver));
+        let (link, agent_news_rx) = AgentLink::start((sender, receiver), false);
         let (streams, incoming) = streams.into_streams(Side::Session);
         Ok(Direct {
             agent: link,

@@ -49,11 +49,11 @@ pub async fn find(id: &str) -> Result<Option<Found>> {
     Ok(all.into_iter().find(|found| found.status.id == id))
 }
 
-/// Sessions that keep an agent for this target.
-pub fn warm_for(target: &str) -> Result<Vec<SessionClient>> {
+/// Sessions that keep an agent that is found by this ([`super::agent::warm_key`]).
+pub fn warm_for(warm_key: &str) -> Result<Vec<SessionClient>> {
     let folders = folders(&runtime_dir::user_folder()?)?;
     let is_for = |folder: &PathBuf| {
-        std::fs::read_to_string(folder.join(WARM_FILE)).is_ok_and(|text| text == target)
+        std::fs::read_to_string(folder.join(WARM_FILE)).is_ok_and(|text| text == warm_key)
     };
     Ok(folders
         .into_iter()

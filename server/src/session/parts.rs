@@ -46,6 +46,8 @@ pub struct Parts {
     pub agent_version: String,
     /// The agent served another session before.
     pub was_warm: bool,
+    /// What its agent is found by when it is kept.
+    pub warm_key: String,
     /// The pod's.
     pub hostname: String,
     /// What admits processes that others launch.
@@ -121,6 +123,7 @@ impl Parts {
         });
         Left {
             facts: self.agent_facts("warm"),
+            warm_key: self.warm_key,
             usable: !matches!(how, End::Failed(_)) && !self.linking.is_lost(),
             agent: self.agent,
             agent_news_rx: self.agent_news_rx,

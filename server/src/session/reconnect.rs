@@ -52,6 +52,8 @@ pub struct Lost {
 
 /// New links.
 pub struct Links {
+    /// The pod's.
+    hostname: String,
     control: (MessageSender, MessageReceiver),
     streams: (Streams, IncomingStreams),
 }
@@ -66,9 +68,9 @@ impl Linking {
     /// Links that have just been made.
     pub fn new(endpoint: Endpoint, identity: SessionIdentity, hello: &AgentHello) -> Self {
         Linking {
+            within: mirrord_link::patience(&endpoint, hello),
             endpoint,
             identity,
-            within: mirrord_link::patience(hello),
             link: 1,
             reconnects: 0,
             lost: None,
@@ -111,6 +113,9 @@ impl Parts {
         let reason = match news {
             Some(AgentNews::Notice(notice)) => match self.on_notice(notice) {
                 None => return Ok(()),
+                Some(reason) if self.linking.endpoint.is_held() => {
+                    return self.lost(self.linking.link, reason).await;
+                }
                 Some(reason) => reason,
             },
             Some(AgentNews::Lost { link, reason }) => return self.lost(link, reason).await,
@@ -129,7 +134,10 @@ impl Parts {
         if let Some(streams) = self.streams_tx.send_replace(None) {
             streams.close("the session lost its link");
         }
-        if let Some(last_words) = self.settle().await {
+        // Where another agent takes its place, the end of one is no end.
+        if !self.linking.endpoint.is_held()
+            && let Some(last_words) = self.settle().await
+        {
             return Err(fatal::agent_gone(self, &last_words).await);
         }
         if self.linking.within.is_zero() {
@@ -198,14 +206,18 @@ impl Parts {
         ));
         self.streams_tx.send_replace(Some(streams));
         self.listeners.found();
-        let text = "the pod is in reach again";
+        let mut text = "the pod is in reach again".to_owned();
+        if links.hostname != self.hostname {
+            text = format!("the pod is {} now", links.hostname);
+            self.hostname = links.hostname;
+        }
         tell(format_args!("{text}"));
-        self.notice("info", text);
+        self.notice("info", &text);
         let state = match &lost.before {
             SessionState::Ready { .. } if self.life.has_processes() => SessionState::Running,
             before => before.clone(),
         };
-        self.board.enter(state, text);
+        self.board.enter(state, &text);
     }
 }
 
@@ -221,9 +233,16 @@ async fn dial(endpoint: &Endpoint, identity: &SessionIdentity) -> Result<Links, 
     let (_, control) = mirrord_link::dial(endpoint, identity, Purpose::Control).await?;
     let (sender, mut receiver) = control.into_messages();
     // Only then has the agent let go of what it had of the last link.
-    agent_link::facts(&mut receiver).await?;
+    let facts = match agent_link::facts(&mut receiver).await {
+        // Its target ended in this very moment; the next agent has another.
+        Err(LinkError::Refused { reason }) if endpoint.is_held() => {
+            return Err(LinkError::Closed { reason });
+        }
+        facts => facts?,
+    };
     let (_, streams) = mirrord_link::dial(endpoint, identity, Purpose::Streams).await?;
     Ok(Links {
+        hostname: facts.hostname,
         control: (sender, receiver),
         streams: streams.into_streams(Side::Session),
     })

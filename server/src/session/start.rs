@@ -21,7 +21,7 @@ use mirrord_supervisor::LaunchTerms;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::{mpsc, watch};
 
-use super::agent::Agent;
+use super::agent::{Agent, warm_key};
 use super::agent_link::{self, AgentLink};
 use super::board::Board;
 use super::channel::SupervisorChannel;
@@ -107,7 +107,9 @@ pub async fn start_in(
     let rule_book = RuleBook::new(source, rules_file, rules.as_bytes())?;
 
     let launched = matches!(work, Work::Launch(_));
-    let agent = Agent::start(&target, agent, &folder, launched, provider::access(&config)).await?;
+    let access = provider::access(&config);
+    let warm_key = warm_key(&target, &access).await?;
+    let agent = Agent::start(&target, &warm_key, agent, &folder, launched, access).await?;
     step(&format!("linking to the agent for {target}"));
     // Its links are made beside ours.
     let files_process = file_server.give(&FileServerOptions {
@@ -121,7 +123,8 @@ pub async fn start_in(
         tokio::try_join!(agent.dial(Purpose::Control), agent.dial(Purpose::Streams),)?;
     let (sender, mut receiver) = control.into_messages();
     let facts = agent_link::facts(&mut receiver).await?;
-    let (link, agent_news_rx) = AgentLink::start((sender, receiver));
+    let (link, agent_news_rx) =
+        AgentLink::start((sender, receiver), agent.started.endpoint.is_held());
     let linking = Linking::new(agent.started.endpoint, agent.identity, &hello);
     let (streams, incoming_streams) = streams.into_streams(Side::Session);
     let token = random_bytes::<32>()?;
@@ -185,6 +188,7 @@ pub async fn start_in(
         agent_fingerprint: agent.started.fingerprint,
         agent_version: hello.agent_version,
         was_warm: agent.was_warm,
+        warm_key,
         hostname: facts.hostname.clone(),
         token: hex(&token),
         supervisor,

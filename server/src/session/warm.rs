@@ -22,10 +22,10 @@ use super::orders::{agent_status, reply};
 use super::refusal;
 use super::signals::Signals;
 use crate::events;
-use crate::provider::AgentProcess;
+use crate::provider::{AgentProcess, SESSION_KEY};
 use crate::runtime_dir::SessionFolder;
 
-/// The file in a session's folder that says which target its warm agent is for.
+/// The file in a session's folder that says what its warm agent is for.
 pub const WARM_FILE: &str = "warm";
 /// The agent's socket in the folder of the session that it serves.
 pub const AGENT_SOCKET: &str = "agent";
@@ -33,10 +33,15 @@ pub const AGENT_SOCKET: &str = "agent";
 /// How long an agent has to end by itself.
 const END_POLITELY: Duration = Duration::from_secs(3);
 
+/// How long who holds an agent in a cluster has to put it away; it bounds that itself.
+const PUT_AWAY: Duration = Duration::from_secs(15);
+
 /// What is left when everything else is put away.
 pub struct Left {
     /// What is known of the agent.
     pub facts: AgentStatus,
+    /// What the agent is found by.
+    pub warm_key: String,
     /// The agent may serve another session.
     pub usable: bool,
     /// Its control link.
@@ -76,7 +81,7 @@ impl Left {
         if !self.usable || keep.is_zero() {
             return self.close().await;
         }
-        let marked = std::fs::write(self.folder.join(WARM_FILE), &self.facts.target);
+        let marked = std::fs::write(self.folder.join(WARM_FILE), &self.warm_key);
         if let Err(error) = marked {
             tracing::warn!("the agent cannot be kept: {error}");
             return self.close().await;
@@ -141,6 +146,11 @@ impl Left {
         session_key: String,
         folder: &std::path::Path,
     ) -> Result<SessionAnswer> {
+        if let Endpoint::Held(held) = &self.endpoint {
+            // One that takes its place later must know the new key too; before anything is changed.
+            std::fs::write(held.join(SESSION_KEY), &session_key)
+                .with_context(|| format!("could not write in {}", held.display()))?;
+        }
         match self.agent.ask(Request::Rekey { session_key }).await {
             Ok(Answer::Rekeyed) => {}
             Ok(other) => bail!("the agent answered {other:?} to its new key"),
@@ -213,11 +223,16 @@ impl Left {
 /// Waits for the end of an agent; `told`: its link was closed with a word.
 pub async fn end_agent(process: Option<&mut AgentProcess>, told: bool) {
     let Some(process) = process else { return };
-    if !told {
+    if !told || process.holds() {
         // It waits for a link of ours, which will not come.
         process.terminate();
     }
-    if tokio::time::timeout(END_POLITELY, process.wait())
+    let politely = if process.holds() {
+        PUT_AWAY
+    } else {
+        END_POLITELY
+    };
+    if tokio::time::timeout(politely, process.wait())
         .await
         .is_err()
     {

@@ -12,6 +12,14 @@ start() { # LOG COMMAND...
     "${@:2}" > "$state/log/$name-$1" 2>&1 &
 }
 
+keep() { # LOG COMMAND...: started anew whenever it ends
+    while :; do
+        "${@:2}" >> "$state/log/$name-$1" 2>&1 || true
+        say "$1 ended"
+        sleep 0.5
+    done &
+}
+
 hostname "$name"
 mount -t proc proc /proc
 mount --make-rshared /
@@ -70,7 +78,7 @@ N
 
 if [ "$ip" = "$control" ]; then
     start etcd etcd "$state/etcd" http://127.0.0.1:2379
-    start apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
+    keep apiserver kube-apiserver --etcd-servers=http://127.0.0.1:2379 \
         --service-cluster-ip-range=10.96.0.0/16 --advertise-address="$ip" --bind-address=0.0.0.0 --secure-port=6443 \
         --service-account-issuer=https://kubernetes.default.svc.cluster.local \
         --service-account-signing-key-file="$pki/sa.key" --service-account-key-file="$pki/sa.pub" \

@@ -2,6 +2,8 @@
 //! server. The stage brings the cluster up (`up.sh`) and names its state folder in
 //! `MIRRORD_TEST_CLUSTER`.
 
+pub mod solo;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};

@@ -66,16 +66,27 @@ pub fn of_pod(pod: &Pod) -> State {
     }
 }
 
-/// Whether the agent's container has ended.
-pub fn has_ended(pod: &Pod) -> bool {
-    let status = pod.status.as_ref();
-    let phase = status.and_then(|status| status.phase.as_deref());
-    let containers = status.and_then(|status| status.container_statuses.as_ref());
-    matches!(phase, Some("Succeeded" | "Failed"))
-        || containers.into_iter().flatten().any(|container| {
-            let state = container.state.as_ref();
-            state.is_some_and(|state| state.terminated.is_some())
-        })
+/// Why the agent's container has ended, if it has: `OOMKilled`, `Evicted: The node was low on …`.
+pub fn ending(pod: &Pod) -> Option<String> {
+    let status = pod.status.as_ref()?;
+    let said = |reason: Option<&String>, message: Option<&String>| {
+        let parts = [reason, message].into_iter().flatten();
+        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+    };
+    let words = said(status.reason.as_ref(), status.message.as_ref());
+    let containers = status.container_statuses.iter().flatten();
+    let states = containers.filter_map(|container| container.state.as_ref());
+    let ended = states.filter_map(|state| state.terminated.as_ref()).next();
+    match (ended, status.phase.as_deref()) {
+        (Some(_), _) if !words.is_empty() => Some(words),
+        (Some(ended), _) => Some(format!(
+            "{}, exit code {}",
+            ended.reason.as_deref().unwrap_or("it ended"),
+            ended.exit_code
+        )),
+        (None, Some("Succeeded" | "Failed")) => Some(words),
+        (None, _) => None,
+    }
 }
 
 /// The words of an event that says that no pod will come.
@@ -126,6 +137,24 @@ mod tests {
         }))
         .unwrap();
         assert!(of_event(&event).unwrap().contains("PodSecurity"));
+    }
+
+    #[test]
+    fn an_ending_has_the_clusters_words() {
+        let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        let mut killed = container(killed);
+        assert_eq!(
+            ending(&pod(killed.clone())).unwrap(),
+            "OOMKilled, exit code 137"
+        );
+        killed["reason"] = json!("Evicted");
+        killed["message"] = json!("The node was low on memory.");
+        let words = "Evicted: The node was low on memory.";
+        assert_eq!(ending(&pod(killed)).unwrap(), words);
+        let evicted = json!({"phase": "Failed", "reason": "Evicted"});
+        assert_eq!(ending(&pod(evicted)).unwrap(), "Evicted");
+        let runs = container(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
+        assert_eq!(ending(&pod(runs)), None);
     }
 
     #[test]
