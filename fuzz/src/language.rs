@@ -56,7 +56,7 @@ pub fn run(bytes: &[u8]) {
         snippets: kind & 128 == 0,
     };
     document.completion(position, &NotLive, abilities);
-    document.hover(position, &around);
+    document.hover(position, &NotLive, &around);
     document.code_actions(everything, &around);
     document.code_lenses();
     document.inlay_hints(everything, &NotLive, &around);

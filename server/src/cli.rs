@@ -2,6 +2,7 @@
 
 pub mod elsewhere;
 pub mod launch;
+pub mod targets;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -40,11 +41,7 @@ pub enum Command {
     Dump(Dump),
     /// List what a program can be run in.
     #[command(visible_alias = "ls")]
-    Targets {
-        /// One JSON array instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
+    Targets(targets::Targets),
     /// Small pods made of namespaces, on this machine, for trying things.
     Sandbox {
         /// What to do with them.

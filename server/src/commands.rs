@@ -19,7 +19,7 @@ use mirrord_supervisor::tell;
 
 use crate::cli::launch::Place;
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::target::Target;
+use mirrord_target::Target;
 
 /// Exit status when the program was never started (as `env(1)`, `timeout(1)` and `ssh(1)` use
 /// numbers above the usual ones for their own failures).
@@ -42,7 +42,7 @@ pub fn run(cli: Cli) -> Result<i32> {
         Command::Exec(arguments) => exec::run(*arguments, cli.log),
         Command::PortForward(arguments) => port_forward::run(arguments),
         Command::Dump(arguments) => dump::run(&arguments),
-        Command::Targets { json } => targets::run(json),
+        Command::Targets(arguments) => targets::run(&arguments),
         Command::Sandbox { command } => sandbox::run(command),
         Command::Daemon { command, idle } => daemon::run(command, idle, cli.log),
         Command::Doctor { json } => doctor::run(json),
@@ -100,7 +100,9 @@ fn stdio(log: &str, no_daemon: bool) -> Result<i32> {
 
 /// Logs go to stderr, and only when asked for: a program's own output must stay readable.
 fn start_log(filter: &str) {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).unwrap_or_else(|error| {
+    // What goes wrong with a request is told once, by us, with what was tried.
+    let whole = format!("kube_client=off,{filter}");
+    let filter = tracing_subscriber::EnvFilter::try_new(whole).unwrap_or_else(|error| {
         tell(format_args!(
             "--log {filter:?} is not a log filter ({error}); using \"warn\""
         ));

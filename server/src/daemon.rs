@@ -4,6 +4,7 @@
 //! by their folders. [`crate::stdio`] starts it and forwards an editor's bytes to it.
 
 pub mod client;
+pub mod clusters;
 pub mod configs;
 pub mod connection;
 pub mod documents;

@@ -1,6 +1,7 @@
 //! What works on this machine, for `mirrord-server doctor` and `mirrord/doctor`: each check looks
 //! at the real thing, and says what to do about it.
 
+pub mod cluster;
 mod kernel;
 mod parts;
 

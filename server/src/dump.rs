@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use crate::session::direct::{Direct, Happened};
 use crate::session::signals::Signals;
-use crate::target::Target;
+use mirrord_target::Target;
 use paper::{Line, Told};
 
 pub use paper::Style;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::session::direct::{Direct, Happened};
 use crate::session::signals::Signals;
-use crate::target::Target;
+use mirrord_target::Target;
 use spec::{Local, Remote};
 
 /// What is forwarded.

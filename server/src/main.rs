@@ -22,7 +22,6 @@ mod sandboxes;
 mod session;
 mod stand_in;
 mod stdio;
-mod target;
 
 use clap::Parser;
 use mirrord_supervisor::tell;

@@ -15,11 +15,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use mirrord_link::{Endpoint, Fingerprint};
 
-use crate::target::Target;
 pub use agent_folder::SESSION_KEY;
+use mirrord_target::Target;
 pub use process::AgentProcess;
 
 /// A started agent.
@@ -74,6 +74,9 @@ pub async fn start_agent(target: &Target, options: &AgentOptions) -> Result<Star
         Target::Sandbox(name) => local::sandbox_target(name)?,
         Target::Container(name) => container::main_process(name).await?,
         Target::Kubernetes(target) => return cluster::start(target, options).await,
+        Target::Targetless => {
+            bail!("an agent without a target (`targetless`) is not served yet; name a target")
+        }
     };
     local::start(target, pid, options).await
 }

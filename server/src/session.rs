@@ -49,7 +49,7 @@ use mirrord_supervisor::tell;
 use tokio::time::{Instant, sleep_until};
 
 use crate::events::EventLog;
-use crate::target::Target;
+use mirrord_target::Target;
 use parts::Parts;
 use signals::Signals;
 

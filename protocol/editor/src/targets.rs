@@ -80,6 +80,9 @@ pub struct TargetRow {
     /// Ports that something listens on, as far as known.
     #[serde(default)]
     pub ports: Vec<u16>,
+    /// Its pods, where it says how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pods: Option<Pods>,
     /// A program can be run in it now.
     pub ready: bool,
     /// Why not.
@@ -88,6 +91,16 @@ pub struct TargetRow {
     /// When this user last ran a program in it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used: Option<String>,
+}
+
+/// How many pods a target has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Pods {
+    /// Pods that get traffic.
+    pub ready: u32,
+    /// Pods that there shall be.
+    pub wanted: u32,
 }
 
 /// `mirrord/targets/watch`.
@@ -105,6 +118,9 @@ pub struct WatchParams {
     pub types: Option<Vec<String>>,
     /// As for the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_selector: Option<String>,
+    /// As for the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
 }
 
@@ -114,7 +130,7 @@ pub struct WatchParams {
 pub struct WatchResult {
     /// Its id.
     pub watch_id: String,
-    /// The targets now; changes follow.
+    /// The targets of this machine now; those of a cluster, and all changes, follow.
     pub targets: Vec<TargetRow>,
 }
 
@@ -137,6 +153,9 @@ pub struct Changed {
     pub updated: Vec<TargetRow>,
     /// Paths of rows that are gone.
     pub removed: Vec<String>,
+    /// What cannot be followed, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<ListProblem>,
 }
 
 /// `mirrord/targets/describe`.

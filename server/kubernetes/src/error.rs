@@ -1,13 +1,28 @@
 //! What goes wrong with a cluster, with what to do next.
 
+mod words;
+
+use kube::config::ExecConfig;
+
 /// Why something in the cluster could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No usable kubeconfig, and we are in no pod.
-    #[error("could not find out how to reach a cluster: {0}")]
+    /// No kubeconfig, and we are in no pod.
+    #[error("no cluster is configured: {0} (`kubeconfig` or KUBECONFIG names one)")]
+    NoCluster(String),
+    /// What says how to reach the cluster cannot be used.
+    #[error("could not find out how to reach the cluster: {0}")]
     Access(String),
+    /// The helper that logs in (an exec plugin of the kubeconfig) is missing or fails.
+    #[error("could not log in to the cluster with {command}: {words}")]
+    Helper {
+        /// Its name.
+        command: String,
+        /// What is wrong.
+        words: String,
+    },
     /// The API server refused or could not be asked.
-    #[error("could not {what}: {}", explain(.source))]
+    #[error("could not {what}: {}", words::explain(.source))]
     Api {
         /// What was tried: `list pods in shop`.
         what: String,
@@ -51,6 +66,21 @@ pub enum Error {
     },
 }
 
+/// What a failure means for whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Nothing says how to reach a cluster.
+    NoCluster,
+    /// The cluster is not reached: its configuration, its network, or who we are.
+    Unreached,
+    /// The user may not do this.
+    Forbidden,
+    /// What was asked for is not there.
+    Missing,
+    /// Anything else.
+    Other,
+}
+
 impl Error {
     pub(crate) fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Error {
         let what = what.into();
@@ -63,11 +93,13 @@ impl Error {
     /// Whether it would be the same again however often it is tried: our rights, or what we are.
     pub fn is_lasting(&self) -> bool {
         match self {
-            Error::Access(_) | Error::GivenUp => true,
+            Error::Access(_) | Error::NoCluster(_) | Error::GivenUp => true,
             Error::Api { source, .. } => {
                 matches!(status(source), Some(401 | 403 | 405 | 422))
             }
-            Error::Target(_)
+            // Who logs in again is let in again.
+            Error::Helper { .. }
+            | Error::Target(_)
             | Error::NoTarget(_)
             | Error::Start { .. }
             | Error::Slow { .. }
@@ -80,9 +112,48 @@ impl Error {
         matches!(self, Error::Api { source, .. } if status(source).is_none_or(|code| code >= 500))
     }
 
+    /// What failed before the cluster was asked anything; `helper` may have been at work.
+    pub(crate) fn at_login(error: &kube::Error, helper: Option<&ExecConfig>) -> Error {
+        let words = words::explain(error);
+        match helper {
+            Some(helper) => Error::Helper {
+                command: helper.command.clone().unwrap_or_default(),
+                words,
+            },
+            None => Error::Access(words),
+        }
+    }
+
     /// Whether the object asked for is not there.
     pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, Error::Api { source, .. } if status(source) == Some(404))
+        self.status() == Some(404)
+    }
+
+    /// The API server's status code, when it answered with one.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Error::Api { source, .. } => status(source),
+            _ => None,
+        }
+    }
+
+    /// What it means for whoever asked.
+    pub fn class(&self) -> Class {
+        match self {
+            Error::NoCluster(_) => Class::NoCluster,
+            Error::Access(_) | Error::Helper { .. } => Class::Unreached,
+            Error::Target(_) | Error::NoTarget(_) => Class::Missing,
+            Error::Api { source, .. } => match (self.status(), &**source) {
+                (Some(403), _) => Class::Forbidden,
+                (Some(404), _) => Class::Missing,
+                (Some(401), _) | (None, kube::Error::Service(_) | kube::Error::HyperError(_)) => {
+                    Class::Unreached
+                }
+                (None, kube::Error::Auth(_)) => Class::Unreached,
+                _ => Class::Other,
+            },
+            _ => Class::Other,
+        }
     }
 }
 
@@ -90,37 +161,5 @@ fn status(error: &kube::Error) -> Option<u16> {
     match error {
         kube::Error::Api(answer) => Some(answer.code),
         _ => None,
-    }
-}
-
-/// The server's own message where there is one: it names the user, the verb and the resource.
-fn explain(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(answer) => match answer.code {
-            401 => format!(
-                "the cluster does not accept our credentials ({}); log in again with your \
-                     cluster's tool",
-                answer.message
-            ),
-            403 => format!(
-                "{} (ask whoever runs the cluster for this right)",
-                answer.message
-            ),
-            _ => answer.message.clone(),
-        },
-        other => {
-            // The chain says what a connection's error was.
-            let mut text = other.to_string();
-            let mut source = std::error::Error::source(other);
-            while let Some(error) = source {
-                let word = error.to_string();
-                if !text.contains(&word) {
-                    text.push_str(": ");
-                    text.push_str(&word);
-                }
-                source = error.source();
-            }
-            text
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The container that a target means now.
 
-mod containers;
+pub(crate) mod containers;
 mod probes;
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
@@ -49,7 +49,7 @@ impl Cluster {
         containers::choose(&pod, target.container.as_deref())
     }
 
-    async fn get<K>(&self, kind: &str, name: &str) -> Result<K, Error>
+    pub(crate) async fn get<K>(&self, kind: &str, name: &str) -> Result<K, Error>
     where
         K: Resource<Scope = kube::core::NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -73,7 +73,7 @@ impl Cluster {
     }
 
     /// The labels of a target's pods.
-    async fn selector(&self, target: &Target) -> Result<String, Error> {
+    pub(crate) async fn selector(&self, target: &Target) -> Result<String, Error> {
         let name = &target.name;
         let labels = match target.kind {
             Kind::Label | Kind::Pod => return Ok(name.clone()),

@@ -72,7 +72,7 @@ fn main() {
             document.completion(position, &NotLive, Abilities { snippets: true });
         });
         measure("hover", &|document, position| {
-            document.hover(position, &around);
+            document.hover(position, &NotLive, &around);
         });
         measure("diagnostics", &|document, _| {
             let found = document.diagnostics(&around);

@@ -7,7 +7,20 @@ use ls_types::{Position, Range, TextDocumentContentChangeEvent, Uri};
 use mirrord_config::Format;
 
 use crate::lines::{Encoding, Lines};
-use crate::syntax::{self, Span, Tree};
+use crate::syntax::{self, Node, Span, Tree};
+
+/// The keys that say which cluster is meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WrittenCluster {
+    /// `kubeconfig`
+    pub kubeconfig: Option<String>,
+    /// `kube_context`
+    pub context: Option<String>,
+    /// `target.namespace`
+    pub namespace: Option<String>,
+    /// `accept_invalid_certificates`
+    pub accept_invalid_certificates: bool,
+}
 
 /// A configuration file that is open in an editor.
 #[derive(Debug)]
@@ -103,6 +116,44 @@ impl Document {
         let target = self.tree().root.get("target")?;
         let text = target.text().or_else(|| target.get("path")?.text());
         text.filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+
+    /// The target in whatever form it is written, as one text.
+    pub fn meant_target(&self) -> Option<String> {
+        let object = || {
+            let target = self.tree().root.get("target")?;
+            let object = target.get("path").unwrap_or(target);
+            let is_kind = |name: &str| !["container", "namespace", "labels"].contains(&name);
+            let mut kinds = object.entries().iter();
+            let kind = kinds.find(|entry| is_kind(&entry.key.text))?;
+            let name = kind.value.text().filter(|name| !name.is_empty())?;
+            let path = format!("{}/{name}", kind.key.text.replace('_', ""));
+            Some(match object.get("container").and_then(Node::text) {
+                Some(container) if !container.is_empty() => format!("{path}/container/{container}"),
+                _ => path,
+            })
+        };
+        self.target().or_else(object)
+    }
+
+    /// Which cluster is meant, as far as it is written. None where a template says it.
+    pub fn cluster(&self) -> Option<WrittenCluster> {
+        let root = &self.tree().root;
+        let key = |name: &str| {
+            let text = root.get(name).and_then(Node::text);
+            text.filter(|text| !text.is_empty()).map(str::to_owned)
+        };
+        let accept = root.get("accept_invalid_certificates").and_then(Node::text);
+        let written = WrittenCluster {
+            kubeconfig: key("kubeconfig"),
+            context: key("kube_context"),
+            namespace: self.namespace().map(str::to_owned),
+            accept_invalid_certificates: accept == Some("true"),
+        };
+        let texts = [&written.kubeconfig, &written.context, &written.namespace];
+        let is_template = |text: &&String| text.contains("{{") || text.contains("{%");
+        let any = texts.into_iter().flatten().find(is_template).is_some();
+        (!any).then_some(written)
     }
 
     /// The target's namespace as it is written.

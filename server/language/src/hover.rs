@@ -7,12 +7,18 @@ use mirrord_config::{Flags, Surroundings, effective_at, read_in, schema};
 
 use crate::document::Document;
 use crate::keys::{self, Forms, Shape};
+use crate::live::{Live, TargetState};
 use crate::place::Place;
 use crate::syntax::Step;
 
 impl Document {
     /// What stands at a position.
-    pub fn hover(&self, position: Position, surroundings: &Surroundings<'_>) -> Option<Hover> {
+    pub fn hover(
+        &self,
+        position: Position,
+        live: &dyn Live,
+        surroundings: &Surroundings<'_>,
+    ) -> Option<Hover> {
         let at = self.byte(position);
         let place = Place::of(self.tree(), self.text(), self.format(), at)?;
         if place.span.is_empty() {
@@ -41,6 +47,11 @@ impl Document {
         }
         if let Some(now) = self.effective(known, surroundings) {
             text.push_str(&format!("\n\n{now}"));
+        }
+        if let ["target"] | ["target", "path"] = known
+            && let Some(there) = self.target_there(live)
+        {
+            text.push_str(&format!("\n\n{there}"));
         }
         if !own.is_empty() && Forms::at(&path).properties().is_empty() {
             text.push_str(&format!("\n\n`{}` is a name of your own.", own.join(".")));
@@ -75,6 +86,30 @@ impl Document {
             }
             origin => format!("Now: `{value}`, from `{origin}`"),
         })
+    }
+}
+
+impl Document {
+    /// What is known of the target just now.
+    fn target_there(&self, live: &dyn Live) -> Option<String> {
+        let target = self.meant_target()?;
+        let namespace = self.namespace();
+        let reason = match live.target_state(&target, namespace)? {
+            TargetState::Missing(message) => return Some(format!("⚠ {message}")),
+            TargetState::There { reason } => reason,
+        };
+        let mut parts = Vec::new();
+        let containers = live.containers(&target, namespace);
+        if !containers.is_empty() {
+            parts.push(format!("containers {}", containers.join(", ")));
+        }
+        let ports = live.ports(&target, namespace);
+        if !ports.is_empty() {
+            let ports: Vec<String> = ports.iter().map(|port| port.port.to_string()).collect();
+            parts.push(format!("ports {}", ports.join(", ")));
+        }
+        parts.push(reason.unwrap_or_else(|| "ready".to_owned()));
+        Some(format!("Just now: {}", parts.join("; ")))
     }
 }
 

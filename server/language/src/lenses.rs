@@ -12,7 +12,8 @@ use crate::syntax::NodeKind;
 pub const PICK_TARGET: &str = "mirrord.pickTarget";
 /// Make this file the active one of its workspace. Argument: `{uri}`.
 pub const SET_ACTIVE: &str = "mirrord.setActive";
-/// Try to reach the target. Argument: `{uri, target}`.
+/// Try to reach the target, with `mirrord/targets/describe`. Argument: `{uri, target, context?,
+/// namespace?}`.
 pub const TEST_CONNECTION: &str = "mirrord.testConnection";
 
 impl Document {
@@ -20,7 +21,7 @@ impl Document {
     pub fn code_lenses(&self) -> Vec<CodeLens> {
         let target = self.tree().root.entry("target");
         let span = target.map_or(0..0, |entry| entry.key.span.clone());
-        let named = self.target();
+        let named = self.meant_target();
         let pick = if named.is_some() {
             "Change target…"
         } else {
@@ -32,7 +33,18 @@ impl Document {
             ("Set active", SET_ACTIVE, json!({ "uri": uri })),
         ];
         if let Some(target) = named {
-            let arguments = json!({ "uri": uri, "target": target });
+            let mut arguments = json!({ "uri": uri, "target": target });
+            // As `mirrord/targets/describe` takes them.
+            for (name, value) in self.cluster().into_iter().flat_map(|cluster| {
+                [
+                    ("context", cluster.context),
+                    ("namespace", cluster.namespace),
+                ]
+            }) {
+                if let Some(value) = value {
+                    arguments[name] = value.into();
+                }
+            }
             commands.push(("Test connection", TEST_CONNECTION, arguments));
         }
         let range = self.range(&span);

@@ -21,16 +21,17 @@ mod keys;
 mod lenses;
 mod lines;
 mod live;
+mod live_diagnostics;
 mod place;
 mod symbols;
 mod syntax;
 
 pub use completion::Abilities;
 pub use convert::Converted;
-pub use document::Document;
+pub use document::{Document, WrittenCluster};
 pub use lenses::{PICK_TARGET, SET_ACTIVE, TEST_CONNECTION};
 pub use lines::Encoding;
-pub use live::{Live, LivePort, LiveTarget, NotLive};
+pub use live::{Live, LivePort, LiveTarget, NotLive, TargetState};
 
 #[cfg(test)]
 mod tests;

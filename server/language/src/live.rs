@@ -18,6 +18,18 @@ pub struct LivePort {
     pub detail: Option<String>,
 }
 
+/// How a target is just now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetState {
+    /// It, or the container that was named, is not there; the sentence for people.
+    Missing(String),
+    /// It is there.
+    There {
+        /// Why no program can be run in it now.
+        reason: Option<String>,
+    },
+}
+
 /// Values that change. Each answer is at once, from what is known; where nothing is known the
 /// answer is empty and completion offers what the configuration's own keys say.
 pub trait Live {
@@ -44,6 +56,11 @@ pub trait Live {
     /// Names of a target's environment variables.
     fn env_names(&self, _target: &str, _namespace: Option<&str>) -> Vec<String> {
         Vec::new()
+    }
+
+    /// How a target is; none: not known (yet).
+    fn target_state(&self, _target: &str, _namespace: Option<&str>) -> Option<TargetState> {
+        None
     }
 
     /// Whether there may be more than the answers tell, so that the client asks again.

@@ -72,7 +72,7 @@ fn a_hover_says_what_a_key_means() {
         let at = marked.find('¦').unwrap();
         let document = open(format, &marked.replacen('¦', "", 1));
         match document
-            .hover(document.position(at), &surroundings(&[]))?
+            .hover(document.position(at), &NotLive, &surroundings(&[]))?
             .contents
         {
             HoverContents::Markup(markup) => Some(markup.value),

@@ -30,7 +30,7 @@ fn ask(document: &Document, position: Position) {
     for snippets in [true, false] {
         document.completion(position, &NotLive, Abilities { snippets });
     }
-    document.hover(position, &around);
+    document.hover(position, &NotLive, &around);
     document.code_actions(whole, &around);
     document.code_lenses();
     document.inlay_hints(whole, &NotLive, &around);

@@ -46,6 +46,8 @@ pub struct Said {
     pub folders: Vec<PathBuf>,
     /// It takes completions with places to fill in.
     pub snippets: bool,
+    /// It asks for inlay hints again when it is told to.
+    pub refreshes_hints: bool,
 }
 
 impl Client {

@@ -58,6 +58,14 @@ impl Documents {
             .remove(&uri::normal(params.text_document.uri.as_str()));
     }
 
+    /// Those that are open.
+    pub fn uris(&self) -> Vec<Uri> {
+        let open = self.lock();
+        open.values()
+            .map(|open| open.document.uri().clone())
+            .collect()
+    }
+
     /// Looks into an open text, which has this version.
     pub fn with<T>(&self, uri: &Uri, look: impl FnOnce(&Document, i32) -> T) -> Option<T> {
         self.with_name(uri.as_str(), look)

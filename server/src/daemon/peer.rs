@@ -77,6 +77,14 @@ impl Peer {
         self.client.send_request::<Asked<R>>(params).await
     }
 
+    /// Asks one of LSP's questions.
+    pub async fn ask_lsp<R>(&self, params: R::Params) -> jsonrpc::Result<R::Result>
+    where
+        R: ls_types::request::Request,
+    {
+        self.client.send_request::<R>(params).await
+    }
+
     fn send(&self, method: &'static str, params: &impl Serialize) {
         match serde_json::to_value(params) {
             Ok(params) => self

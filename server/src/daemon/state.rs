@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::clusters::Clusters;
 use super::launches::Launches;
+use super::live::cache::Cache;
 use super::peer::Peer;
 use super::saved::Saved;
 use super::views::Followed;
@@ -21,6 +23,10 @@ pub struct Daemon {
     pub state_folder: PathBuf,
     /// What is remembered.
     pub saved: Saved,
+    /// Clusters that were reached.
+    pub clusters: Arc<Clusters>,
+    /// What is known of them, for answers that may not wait.
+    pub live: Arc<Cache>,
     /// Launches, for `restart`.
     pub launches: Launches,
     /// Sessions that are followed for all clients.
@@ -40,6 +46,8 @@ impl Daemon {
             started_at: crate::events::now(),
             saved: Saved::open(&state_folder),
             state_folder,
+            clusters: Arc::default(),
+            live: Arc::default(),
             launches: Launches::default(),
             followed: Followed::default(),
             peers: Mutex::default(),

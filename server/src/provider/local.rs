@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::{AgentOptions, StartedAgent, Via, child};
-use crate::target::Target;
+use mirrord_target::Target;
 
 /// An agent that has not said its first line by then never will.
 const START_DEADLINE: Duration = Duration::from_secs(10);

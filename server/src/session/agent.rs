@@ -13,7 +13,7 @@ use super::warm::AGENT_SOCKET;
 use super::{AgentChoice, list};
 use crate::provider::{self, AgentOptions, AgentProcess, StartedAgent, Via};
 use crate::runtime_dir::SessionFolder;
-use crate::target::Target;
+use mirrord_target::Target;
 
 /// How long an agent waits for its session when the link was lost; one whose process ended is not
 /// waited for.

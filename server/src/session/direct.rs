@@ -19,7 +19,7 @@ use super::start::random_id;
 use super::warm::end_agent;
 use crate::provider::AgentProcess;
 use crate::runtime_dir::SessionFolder;
-use crate::target::Target;
+use mirrord_target::Target;
 
 /// Links of one agent that broke together are heard of within this time.
 const TOGETHER: Duration = Duration::from_millis(500);

@@ -25,7 +25,7 @@ use super::start::{SUPERVISOR_SOCKET, random_id, start_in};
 use super::{About, AgentChoice, End, Launch, Options, Work, logs, refusal, serve};
 use crate::events::{self, EventLog, Wanted};
 use crate::runtime_dir::SessionFolder;
-use crate::target::Target;
+use mirrord_target::Target;
 
 /// The file in a session's folder that says what it was started with.
 const OPTIONS_FILE: &str = "options";
@@ -240,7 +240,7 @@ fn target(options: &SessionOptions, config: &LoadedConfig) -> Result<Target, Ses
         return Err(refusal::with_help(error, help));
     };
     name.parse()
-        .map_err(|error: crate::target::TargetError| refusal::plain("target", &error.to_string()))
+        .map_err(|error: mirrord_target::TargetError| refusal::plain("target", &error.to_string()))
 }
 
 /// What went wrong at the start is mostly about the target and its agent.

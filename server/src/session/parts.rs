@@ -27,7 +27,7 @@ use super::warm::Left;
 use crate::events::Wanted;
 use crate::provider::AgentProcess;
 use crate::runtime_dir::SessionFolder;
-use crate::target::Target;
+use mirrord_target::Target;
 
 /// How long our other processes have to end by themselves.
 const END_POLITELY: Duration = Duration::from_secs(3);

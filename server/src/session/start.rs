@@ -220,7 +220,7 @@ pub async fn start_in(
 /// What is known of the session at its start.
 fn first_status(
     folder: &SessionFolder,
-    target: &crate::target::Target,
+    target: &mirrord_target::Target,
     config: &mirrord_config::LoadedConfig,
     about: About,
 ) -> SessionStatus {

@@ -88,7 +88,7 @@ fn what_a_cluster_would_answer_says_so_and_is_no_failure_of_a_list() {
     let error = client.fail("mirrord/rbac", json!({ "modes": ["steal"] }));
     assert_eq!(error["data"]["kind"], "needsCluster");
     let listed = client.ask("mirrord/targets/list", json!({ "types": ["pod"] }));
-    assert_eq!(listed["problems"][0]["scope"], "pod");
+    assert_eq!(listed["problems"][0]["scope"], "cluster");
 }
 
 #[test]

@@ -25,7 +25,7 @@ const SIDECARS: [&str; 10] = [
 ];
 
 /// The named container, or the main one: the annotation's, or the first that is no sidecar.
-pub(super) fn choose(pod: &Pod, wanted: Option<&str>) -> Result<Container, Error> {
+pub(crate) fn choose(pod: &Pod, wanted: Option<&str>) -> Result<Container, Error> {
     let name = pod.name_any();
     let spec = pod.spec.as_ref();
     let containers = spec.map(|spec| &spec.containers[..]).unwrap_or_default();
@@ -62,7 +62,8 @@ pub(super) fn choose(pod: &Pod, wanted: Option<&str>) -> Result<Container, Error
     })
 }
 
-fn main<'a>(pod: &Pod, names: &'a [&'a str]) -> Option<&'a &'a str> {
+/// The container that is meant when none is named.
+pub(crate) fn main<'a>(pod: &Pod, names: &'a [&'a str]) -> Option<&'a &'a str> {
     let annotated = pod.annotations().get(DEFAULT);
     let annotated = annotated.and_then(|wanted| names.iter().find(|name| *name == wanted));
     annotated
@@ -105,7 +106,7 @@ fn state(pod: &Pod, name: &str) -> String {
 }
 
 /// Whether a pod can be a target: it runs and is not being removed.
-pub(super) fn runs(pod: &Pod) -> bool {
+pub(crate) fn runs(pod: &Pod) -> bool {
     let phase = pod
         .status
         .as_ref()
@@ -114,7 +115,7 @@ pub(super) fn runs(pod: &Pod) -> bool {
 }
 
 /// Whether it gets a Service's traffic.
-pub(super) fn is_ready(pod: &Pod) -> bool {
+pub(crate) fn is_ready(pod: &Pod) -> bool {
     let conditions = pod
         .status
         .as_ref()

@@ -68,7 +68,7 @@ impl Items<'_> {
 
     fn live_values(&mut self, place: &Place) {
         let namespace = self.document.namespace();
-        let target = self.document.target();
+        let target = self.document.meant_target();
         let target = target.as_deref();
         match source(&place.path) {
             Source::Targets => {
@@ -98,8 +98,9 @@ impl Items<'_> {
             }
             Source::Namespaces => self.texts(place, self.live.namespaces()),
             Source::Containers => {
-                let object = target_object(self.document.tree().root.get("target"));
-                if let Some(target) = target.or(object.as_deref()) {
+                // Not of the container that is being typed.
+                let whole = target.and_then(|target| target.split("/container/").next());
+                if let Some(target) = whole {
                     self.texts(place, self.live.containers(target, namespace));
                 }
             }
@@ -122,7 +123,7 @@ impl Items<'_> {
     /// Names for the keys of a map of the user's own names.
     pub(super) fn live_keys(&self, place: &Place) -> Vec<String> {
         let names: Vec<&str> = place.path.iter().filter_map(key_of).collect();
-        match (names.as_slice(), self.document.target()) {
+        match (names.as_slice(), self.document.meant_target()) {
             (["feature", "env", "override"], Some(target)) => {
                 self.live.env_names(&target, self.document.namespace())
             }
@@ -182,21 +183,6 @@ fn source(path: &[Step]) -> Source {
         ["feature", "env", "include" | "exclude" | "unset"] => Source::Variables,
         _ => Source::Nothing,
     }
-}
-
-/// A target that is written as an object, as text.
-fn target_object(target: Option<&crate::syntax::Node>) -> Option<String> {
-    let target = target?;
-    let object = target.get("path").unwrap_or(target);
-    let kinds = object.entries().iter();
-    let mut named =
-        kinds.filter(|entry| !matches!(entry.key.text.as_str(), "container" | "namespace"));
-    let entry = named.next()?;
-    Some(format!(
-        "{}/{}",
-        entry.key.text.replace('_', ""),
-        entry.value.text()?
-    ))
 }
 
 fn key_of(step: &Step) -> Option<&str> {

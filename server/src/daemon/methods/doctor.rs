@@ -4,7 +4,7 @@ use mirrord_editor_protocol::doctor::{CheckStatus, DoctorParams, DoctorResult};
 
 use super::{Outcome, apart};
 use crate::daemon::client::Client;
-use crate::doctor::CHECKS;
+use crate::doctor::{CHECKS, cluster};
 
 /// Runs all checks, and tells each when it is done if the client wants them so.
 pub async fn doctor(client: &Client, params: DoctorParams) -> Outcome<DoctorResult> {
@@ -12,6 +12,16 @@ pub async fn doctor(client: &Client, params: DoctorParams) -> Outcome<DoctorResu
     let mut checks = Vec::new();
     for check in CHECKS {
         let done = apart(move || Ok((check.look)())).await?;
+        match &params.partial_result_token {
+            Some(token) => peer.progress(token, &DoctorResult { checks: vec![done] }),
+            None => checks.push(done),
+        }
+    }
+    let environment = super::kube::environment(client);
+    let access = mirrord_kubernetes::Access::default();
+    // A helper that logs in must not hold up the event loop.
+    let clusters = &client.daemon.clusters;
+    for done in clusters.run(cluster::look(access, environment)).await? {
         match &params.partial_result_token {
             Some(token) => peer.progress(token, &DoctorResult { checks: vec![done] }),
             None => checks.push(done),

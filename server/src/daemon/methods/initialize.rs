@@ -44,6 +44,10 @@ pub fn initialize(client: &Client, params: InitializeParams) -> Result<Initializ
         options.editor.name,
         options.editor.version
     );
+    let workspace = params.capabilities.workspace;
+    let refreshes_hints = workspace
+        .and_then(|workspace| workspace.inlay_hint?.refresh_support)
+        .unwrap_or(false);
     let snippets = params
         .capabilities
         .text_document
@@ -53,6 +57,7 @@ pub fn initialize(client: &Client, params: InitializeParams) -> Result<Initializ
         options,
         folders,
         snippets,
+        refreshes_hints,
     });
     Ok(InitializeResult {
         server_info: Some(ServerInfo {
@@ -81,13 +86,21 @@ pub fn folders_changed(client: &Client, event: &WorkspaceFoldersChangeEvent) {
     });
 }
 
+/// The words before the slash of what can be a target.
+fn target_types() -> Vec<String> {
+    let kinds = mirrord_kubernetes::Kind::ALL.into_iter();
+    mirrord_target::LOCAL_KINDS
+        .into_iter()
+        .chain(kinds.map(mirrord_kubernetes::Kind::name))
+        .map(str::to_owned)
+        .collect()
+}
+
 fn capabilities() -> LspCapabilities {
     let ours = ServerCapabilities {
         protocol_version: PROTOCOL_VERSION,
         server_version: VERSION.to_owned(),
-        target_types: ["sandbox", "process", "container"]
-            .map(str::to_owned)
-            .to_vec(),
+        target_types: target_types(),
         debug_adapters: mirrord_launch::table::names()
             .into_iter()
             .map(str::to_owned)

@@ -1,4 +1,6 @@
-//! `mirrord/targets/describe`: what is inside one target of this machine.
+//! `mirrord/targets/describe`: what is inside one target.
+
+mod cluster;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,16 +13,14 @@ use super::{Outcome, apart};
 use crate::daemon::client::Client;
 use crate::daemon::failure::Failure;
 use crate::provider::local::sandbox_target;
-use crate::target::{Target, TargetError};
+use mirrord_target::{Target, TargetError};
 
 /// Describes a target.
 pub async fn describe(client: &Client, params: DescribeParams) -> Outcome<DescribeResult> {
     let wrong = |error: TargetError| Failure::new(ErrorKind::InvalidParams, error.to_string());
     let target: Target = params.path.parse().map_err(wrong)?;
-    if let Target::Kubernetes(target) = &target {
-        let text =
-            format!("{target} is in a cluster; only targets of this machine are described yet");
-        return Err(Failure::new(ErrorKind::NeedsCluster, text));
+    if let Target::Kubernetes(target) = target {
+        return cluster::describe(client, &params, target).await;
     }
     let row = rows(client, &Filter::default())
         .await?
@@ -41,6 +41,7 @@ pub async fn describe(client: &Client, params: DescribeParams) -> Outcome<Descri
         namespace: None,
         containers: Vec::new(),
         ports: Vec::new(),
+        pods: None,
         ready: true,
         reason: None,
         last_used: None,
@@ -63,9 +64,9 @@ pub fn look_into(target: &Target) -> anyhow::Result<(String, Container)> {
         Target::Process(pid) => *pid,
         Target::Sandbox(name) => sandbox_target(name)?,
         Target::Container(name) => crate::provider::container::find(name)?,
-        Target::Kubernetes(_) => anyhow::bail!(
-            "{target} is in a cluster; only targets of this machine can be looked into yet"
-        ),
+        Target::Targetless | Target::Kubernetes(_) => {
+            anyhow::bail!("{target} is no target of this machine")
+        }
     };
     look(pid)
 }

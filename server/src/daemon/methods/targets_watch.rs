@@ -1,5 +1,7 @@
 //! `mirrord/targets/watch` and `unwatch`: live pickers.
 
+mod cluster;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +12,10 @@ use mirrord_editor_protocol::targets::{
 use mirrord_editor_protocol::{Empty, ErrorKind, methods};
 
 use super::Outcome;
-use super::targets_list::{Filter, rows};
+use super::targets_list::{Filter, rows, wire};
 use crate::daemon::client::Client;
 use crate::daemon::failure::Failure;
+use crate::provider::list::cluster::Types;
 
 /// Sandboxes and processes do not tell when they come and go; a picker that is open looks again.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -20,17 +23,28 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// Begins a watch.
 pub async fn watch(client: &Arc<Client>, params: WatchParams) -> Outcome<WatchResult> {
     let filter = Filter {
-        types: params.types,
-        query: params.query,
+        types: Types::of(params.types.as_deref()),
+        query: params.query.clone(),
     };
-    let targets = rows(client, &filter).await?;
+    let has_local = params.label_selector.is_none();
+    let targets = match has_local {
+        true => rows(client, &filter).await?,
+        false => Vec::new(),
+    };
     let watch_id = format!("watch-{:x}", next_number());
-    let task = tokio::spawn(follow(
-        Arc::clone(client),
-        watch_id.clone(),
-        filter,
-        targets.clone(),
-    ));
+    let (all, first, id) = (Arc::clone(client), targets.clone(), watch_id.clone());
+    let task = tokio::spawn(async move {
+        let problems: Vec<_> = filter.types.problems().into_iter().map(wire).collect();
+        if !problems.is_empty() {
+            tell(&all, &id, Vec::new(), Vec::new(), problems);
+        }
+        let local = async {
+            if has_local {
+                follow(&all, &id, &filter, first).await;
+            }
+        };
+        tokio::join!(local, cluster::follow(&all, &id, &filter, &params));
+    });
     client.keep(watch_id.clone(), task.abort_handle());
     Ok(WatchResult { watch_id, targets })
 }
@@ -46,11 +60,11 @@ pub async fn unwatch(client: &Arc<Client>, params: UnwatchParams) -> Outcome<Emp
     ))
 }
 
-async fn follow(client: Arc<Client>, watch_id: String, filter: Filter, first: Vec<TargetRow>) {
+async fn follow(client: &Client, watch_id: &str, filter: &Filter, first: Vec<TargetRow>) {
     let mut known = by_path(first);
     loop {
         tokio::time::sleep(PAUSE).await;
-        let now = match rows(&client, &filter).await {
+        let now = match rows(client, filter).await {
             Ok(now) => by_path(now),
             Err(error) => {
                 tracing::warn!("could not look for targets: {error}");
@@ -68,15 +82,26 @@ async fn follow(client: Arc<Client>, watch_id: String, filter: Filter, first: Ve
             .cloned()
             .collect();
         if !updated.is_empty() || !removed.is_empty() {
-            let changed = Changed {
-                watch_id: watch_id.clone(),
-                updated,
-                removed,
-            };
-            client.peer().tell::<methods::TargetsChanged>(&changed);
+            tell(client, watch_id, updated, removed, Vec::new());
         }
         known = now;
     }
+}
+
+fn tell(
+    client: &Client,
+    watch_id: &str,
+    updated: Vec<TargetRow>,
+    removed: Vec<String>,
+    problems: Vec<mirrord_editor_protocol::targets::ListProblem>,
+) {
+    let changed = Changed {
+        watch_id: watch_id.to_owned(),
+        updated,
+        removed,
+        problems,
+    };
+    client.peer().tell::<methods::TargetsChanged>(&changed);
 }
 
 fn by_path(rows: Vec<TargetRow>) -> BTreeMap<String, TargetRow> {

@@ -10,7 +10,7 @@ use tower_lsp::ls_types::{
     CompletionParams, CompletionResponse, DidChangeTextDocumentParams, DidCloseTextDocumentParams,
     DidOpenTextDocumentParams, DocumentFormattingParams, DocumentSymbolParams,
     DocumentSymbolResponse, FoldingRange, FoldingRangeParams, Hover, HoverParams, InlayHint,
-    InlayHintParams, PublishDiagnosticsParams, TextEdit, Uri, notification,
+    InlayHintParams, PublishDiagnosticsParams, TextEdit, Uri, notification, request,
 };
 
 use crate::daemon::client::Client;
@@ -44,22 +44,26 @@ pub fn close(client: &Arc<Client>, params: &DidCloseTextDocumentParams) {
 }
 
 /// `textDocument/completion`.
-pub fn completion(client: &Client, params: &CompletionParams) -> Option<CompletionResponse> {
+pub fn completion(client: &Arc<Client>, params: &CompletionParams) -> Option<CompletionResponse> {
     let at = &params.text_document_position;
     let abilities = Abilities {
         snippets: client.said().snippets,
     };
     client.documents.with(&at.text_document.uri, |document, _| {
-        CompletionResponse::List(document.completion(at.position, &Now, abilities))
+        CompletionResponse::List(document.completion(
+            at.position,
+            &Now::new(client, document),
+            abilities,
+        ))
     })
 }
 
 /// `textDocument/hover`.
-pub fn hover(client: &Client, params: &HoverParams) -> Option<Hover> {
+pub fn hover(client: &Arc<Client>, params: &HoverParams) -> Option<Hover> {
     let at = &params.text_document_position_params;
     let look = |document: &mirrord_language::Document, _| {
         with_surroundings(client, document, |surroundings| {
-            document.hover(at.position, surroundings)
+            document.hover(at.position, &Now::new(client, document), surroundings)
         })
     };
     client.documents.with(&at.text_document.uri, look).flatten()
@@ -87,12 +91,12 @@ pub fn code_lenses(client: &Client, params: &CodeLensParams) -> Option<Vec<CodeL
 }
 
 /// `textDocument/inlayHint`.
-pub fn inlay_hints(client: &Client, params: &InlayHintParams) -> Option<Vec<InlayHint>> {
+pub fn inlay_hints(client: &Arc<Client>, params: &InlayHintParams) -> Option<Vec<InlayHint>> {
     client
         .documents
         .with(&params.text_document.uri, |document, _| {
             with_surroundings(client, document, |surroundings| {
-                document.inlay_hints(params.range, &Now, surroundings)
+                document.inlay_hints(params.range, &Now::new(client, document), surroundings)
             })
         })
 }
@@ -118,15 +122,32 @@ pub fn format(client: &Client, params: &DocumentFormattingParams) -> Option<Vec<
     client.documents.with(&params.text_document.uri, look)
 }
 
+/// Something was heard of a cluster: what was said of the open texts may be otherwise now.
+pub fn refresh(client: &Arc<Client>) {
+    for uri in client.documents.uris() {
+        diagnose(client, uri, Duration::ZERO);
+    }
+    if !client.said().refreshes_hints {
+        return;
+    }
+    let peer = client.peer();
+    tokio::spawn(async move {
+        if let Err(error) = peer.ask_lsp::<request::InlayHintRefreshRequest>(()).await {
+            tracing::debug!("the client did not refresh its hints: {error}");
+        }
+    });
+}
+
 fn diagnose(client: &Arc<Client>, uri: Uri, pause: Duration) {
     let name = task_name(&uri);
     let told = Arc::clone(client);
     let task = tokio::spawn(async move {
         tokio::time::sleep(pause).await;
         let found = told.documents.with(&uri, |document, version| {
-            let diagnostics = with_surroundings(&told, document, |surroundings| {
+            let mut diagnostics = with_surroundings(&told, document, |surroundings| {
                 document.diagnostics(surroundings)
             });
+            diagnostics.extend(document.live_diagnostics(&Now::new(&told, document)));
             (diagnostics, version)
         });
         if let Some((diagnostics, version)) = found {

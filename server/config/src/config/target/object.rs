@@ -1,19 +1,20 @@
 //! Targets as objects: `{"cron_job": "name", "container": "name"}`, `{"labels": {"app": "x"}}`.
 
-use super::{Target, is_kubernetes_name, wrong_name, wrong_selector};
+use mirrord_target::{ClusterTarget, Kind, Target, is_kubernetes_name, wrong_name, wrong_selector};
+
 use crate::tree::{Entry, Node, Span, Value};
 
 /// Kinds of Kubernetes targets in the object form (`{"cron_job": "name"}`), with its other spellings.
-pub(super) const OBJECT_KEYS: &[(&str, &str)] = &[
-    ("pod", "pod"),
-    ("deployment", "deployment"),
-    ("rollout", "rollout"),
-    ("job", "job"),
-    ("cron_job", "cronjob"),
-    ("stateful_set", "statefulset"),
-    ("service", "service"),
-    ("replica_set", "replicaset"),
-    ("daemon_set", "daemonset"),
+pub(super) const OBJECT_KEYS: &[(&str, Kind)] = &[
+    ("pod", Kind::Pod),
+    ("deployment", Kind::Deployment),
+    ("rollout", Kind::Rollout),
+    ("job", Kind::Job),
+    ("cron_job", Kind::CronJob),
+    ("stateful_set", Kind::StatefulSet),
+    ("service", Kind::Service),
+    ("replica_set", Kind::ReplicaSet),
+    ("daemon_set", Kind::DaemonSet),
 ];
 
 /// `{"pod": "name", "container": "name"}`, `{"labels": {"app": "x"}}`. The error is about a part of
@@ -28,7 +29,7 @@ pub(super) fn from_object(node: &Node, entries: &[Entry]) -> Result<Target, (Spa
                 container = Some(name.clone());
                 continue;
             }
-            ("labels", Value::Map(labels), _) => ("label", selector(labels)?),
+            ("labels", Value::Map(labels), _) => (Kind::Label, selector(labels)?),
             (_, Value::Text(name), Some((_, kind))) => (*kind, name.clone()),
             ("labels", ..) => {
                 let message = "`labels` must be an object of names and texts".to_owned();
@@ -59,7 +60,7 @@ pub(super) fn from_object(node: &Node, entries: &[Entry]) -> Result<Target, (Spa
     }
     let names = target
         .iter()
-        .filter(|(kind, _)| *kind != "label")
+        .filter(|(kind, _)| *kind != Kind::Label)
         .map(|(_, name)| name);
     if let Some(wrong) = names
         .chain(&container)
@@ -68,11 +69,11 @@ pub(super) fn from_object(node: &Node, entries: &[Entry]) -> Result<Target, (Spa
         return Err((node.span.clone(), wrong_name(wrong)));
     }
     match target {
-        Some((kind, name)) => Ok(Target::Kubernetes {
+        Some((kind, name)) => Ok(Target::Kubernetes(ClusterTarget {
             kind,
             name,
             container,
-        }),
+        })),
         None => {
             let message = "a target object needs a kind, as `{\"pod\": \"name\"}`".to_owned();
             Err((node.span.clone(), message))

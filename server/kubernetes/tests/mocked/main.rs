@@ -1,0 +1,7 @@
+//! The provider against an API server that says odd things, which no real one says on demand.
+
+mod access;
+mod describing;
+mod listing;
+mod mock;
+mod watching;
