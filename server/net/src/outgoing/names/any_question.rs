@@ -1,6 +1,8 @@
 //! What a program sends to a name server, for the fuzzer (`fuzz/`): any bytes are a question that
 //! is answered as it was put, or none.
 
+use std::sync::OnceLock;
+
 use mirrord_protocol::dns;
 use mirrord_rules::{AlignedBlock, DnsSource, RuleSource, Side, compile};
 use simple_dns::Packet;
@@ -50,14 +52,19 @@ fn rules(
     search: &[String],
     event_tx: mpsc::UnboundedSender<mirrord_protocol::event::EventKind>,
 ) -> NameRules {
-    let source = RuleSource {
-        dns: DnsSource {
-            enabled: true,
-            filter: Some((Side::Remote, vec!["db".to_owned(), "10.0.0.0/8".to_owned()])),
-        },
-        ..RuleSource::default()
-    };
-    let block = AlignedBlock::new(&compile(&source).expect("rules"));
+    // Compiling takes longer than everything else that is tried.
+    static COMPILED: OnceLock<Vec<u8>> = OnceLock::new();
+    let compiled = COMPILED.get_or_init(|| {
+        let source = RuleSource {
+            dns: DnsSource {
+                enabled: true,
+                filter: Some((Side::Remote, vec!["db".to_owned(), "10.0.0.0/8".to_owned()])),
+            },
+            ..RuleSource::default()
+        };
+        compile(&source).expect("rules")
+    });
+    let block = AlignedBlock::new(compiled);
     let rules = NameRules::new(&block, search, event_tx).expect("a whole block");
     rules.expect("a filter of names")
 }
