@@ -254,7 +254,8 @@ fn split(line: &str, count: usize) -> Vec<String> {
             }
         }
         words.push(word);
-        rest = rest[end..].trim_start_matches(' ');
+        // One space is ours; more are the user's.
+        rest = rest[end..].strip_prefix(' ').unwrap_or_default();
     }
     words.push(rest.to_owned());
     words
