@@ -11,11 +11,17 @@ use mirrord_link::Endpoint;
 pub struct Args {
     /// Process whose namespaces, files and environment are served.
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..))]
-    #[arg(required_unless_present = "target_container")]
+    #[arg(required_unless_present_any = ["target_container", "targetless"])]
     pub target_pid: Option<i32>,
     /// Container whose main process is served instead, as its runtime calls it: containerd://ID.
     #[arg(long, value_name = "ID", conflicts_with = "target_pid")]
     pub target_container: Option<String>,
+    /// The agent is its own target: for programs that only want to be somewhere else.
+    #[arg(long, conflicts_with_all = ["target_pid", "target_container"])]
+    pub targetless: bool,
+    /// Be the target's own user from the start, with no more rights than that has.
+    #[arg(long, conflicts_with = "targetless")]
+    pub as_target: bool,
     /// Where the session connects: unix:/absolute/path or tcp:ADDRESS:PORT (port 0: any).
     #[arg(long, value_name = "ENDPOINT")]
     pub listen: Endpoint,

@@ -6,7 +6,7 @@
 
 mod attr;
 mod content;
-mod kernel;
+pub(crate) mod kernel;
 mod listing;
 mod names;
 mod nodes;

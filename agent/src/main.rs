@@ -17,8 +17,20 @@ use mirrord_link::AgentIdentity;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    let filter = match tracing_subscriber::EnvFilter::try_new(&args.log) {
+        Ok(filter) => filter,
+        Err(error) => {
+            let log = &args.log;
+            let _ = writeln!(
+                std::io::stderr(),
+                "mirrord-agent: {log:?} is no log filter ({error}); write a level, as `info`, or \
+                 levels by target, as `warn,mirrord_agent=trace`"
+            );
+            return ExitCode::FAILURE;
+        }
+    };
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(&args.log))
+        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(false)
         // Its reader, the session, may have been killed: the pod is to get its traffic back then,
@@ -39,8 +51,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// clap sees to it that one of the two is there.
+/// clap sees to it that one of the three is there.
 fn target_pid(args: &Args) -> anyhow::Result<i32> {
+    if args.targetless {
+        return Ok(rustix::process::getpid().as_raw_nonzero().get());
+    }
     match (args.target_pid, &args.target_container) {
         (Some(pid), _) => Ok(pid),
         (None, Some(id)) => Ok(target::main_process(id)?),
@@ -51,12 +66,19 @@ fn target_pid(args: &Args) -> anyhow::Result<i32> {
 fn run(args: &Args) -> anyhow::Result<String> {
     let version = env!("CARGO_PKG_VERSION");
     let identity = AgentIdentity::new(&args.session_key, version)?.with_grace(args.grace());
-    let doors = Doors::open(target_pid(args)?)?;
+    let pid = target_pid(args)?;
+    if args.as_target {
+        target::become_its_user(pid)?;
+    }
+    let doors = Doors::open(pid)?;
     let listener = Listener::bind(&args.listen)?;
     let probes = Probes::of(&args.probe_ports);
     doors.enter()?;
     let mut target = doors.look_around()?;
     target.probes = probes;
+    if args.as_target {
+        target.keep_to_own_groups()?;
+    }
     let target = Arc::new(target);
     // One thread for links and network: fewer wake-ups, and the target's processors are not ours.
     let runtime = tokio::runtime::Builder::new_current_thread()

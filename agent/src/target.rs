@@ -4,6 +4,7 @@
 mod container;
 mod error;
 mod facts;
+mod user;
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -19,6 +20,7 @@ use crate::probes::Probes;
 
 pub use container::main_process;
 pub use error::TargetError;
+pub use user::become_its_user;
 
 /// A target whose namespaces the agent is in.
 pub struct Target {

@@ -68,6 +68,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the least role that sessions in a cluster need, for `kubectl apply -f -`.
+    Rbac(Rbac),
     /// Say where a path, a host, a port or a variable would be, and by which rule.
     Explain(Explain),
     /// Look at configuration files.
@@ -121,6 +123,39 @@ pub struct Verify {
     /// One JSON object instead of text.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `rbac`.
+#[derive(Debug, Args)]
+pub struct Rbac {
+    /// How agents may be started: job, ephemeral, restricted, targetless; without it, all of them.
+    #[arg(long, value_delimiter = ',', value_name = "FORM", value_parser = form)]
+    pub forms: Vec<mirrord_kubernetes::Form>,
+    /// Kinds of targets: pod, deployment, …; without it, all of them.
+    #[arg(long, value_delimiter = ',', value_name = "KIND", value_parser = kind)]
+    pub targets: Vec<mirrord_kubernetes::Kind>,
+    /// A Role for this namespace; without it, a ClusterRole for all of them.
+    #[arg(long, short, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// The namespace that agents run in, when that is another one (`agent.namespace`): a Role for
+    /// each.
+    #[arg(long, value_name = "NAME", requires = "namespace")]
+    pub agent_namespace: Option<String>,
+    /// The role's name.
+    #[arg(long, value_name = "NAME", default_value = "mirrord-server")]
+    pub name: String,
+}
+
+fn form(name: &str) -> Result<mirrord_kubernetes::Form, String> {
+    use mirrord_kubernetes::Form;
+    let known = Form::ALL.map(Form::name).join(", ");
+    Form::named(name).ok_or_else(|| format!("there is no such form; there are {known}"))
+}
+
+fn kind(name: &str) -> Result<mirrord_kubernetes::Kind, String> {
+    use mirrord_kubernetes::Kind;
+    let known = Kind::ALL.map(Kind::name).join(", ");
+    Kind::named(name).ok_or_else(|| format!("there is no such kind of target; there are {known}"))
 }
 
 /// `explain`.

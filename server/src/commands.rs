@@ -9,6 +9,7 @@ mod dump;
 mod exec;
 mod explain;
 mod port_forward;
+mod rbac;
 mod sandbox;
 mod session;
 mod targets;
@@ -46,6 +47,7 @@ pub fn run(cli: Cli) -> Result<i32> {
         Command::Sandbox { command } => sandbox::run(command),
         Command::Daemon { command, idle } => daemon::run(command, idle, cli.log),
         Command::Doctor { json } => doctor::run(json),
+        Command::Rbac(arguments) => rbac::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Config {
             command: ConfigCommand::Verify(arguments),

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mirrord_kubernetes::Access;
 use mirrord_link::Stream;
 use mirrord_protocol::control::{Answer, IncomingMode, Request, Subscribe};
 use mirrord_protocol::streams::StreamHeader;
@@ -16,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use crate::provider::ClusterTerms;
 use crate::session::direct::{Direct, Happened};
 use crate::session::signals::Signals;
 use mirrord_target::Target;
@@ -32,10 +32,15 @@ const PIECE: usize = 16 << 10;
 
 /// Prints until a signal, until nobody reads, or until it cannot go on; the result is the signal's
 /// number, 0 when nobody reads any more.
-pub async fn run(target: Target, access: Access, ports: &[u16], style: Style) -> Result<i32> {
+pub async fn run(
+    target: Target,
+    cluster: ClusterTerms,
+    ports: &[u16],
+    style: Style,
+) -> Result<i32> {
     let signals = Signals::listen()?;
     let mut direct = tokio::select! {
-        direct = Direct::open(target, access) => direct?,
+        direct = Direct::open(target, cluster) => direct?,
         signal = signals.next() => return Ok(signal?.number),
     };
     let (line_tx, line_rx) = mpsc::channel(WAITING);

@@ -7,10 +7,10 @@ pub mod spec;
 mod there;
 
 use anyhow::{Result, bail};
-use mirrord_kubernetes::Access;
 use mirrord_protocol::control::IncomingMode;
 use serde::Serialize;
 
+use crate::provider::ClusterTerms;
 use crate::session::direct::{Direct, Happened};
 use crate::session::signals::Signals;
 use mirrord_target::Target;
@@ -58,7 +58,7 @@ pub enum Standing {
 /// of each forward once all of them stand.
 pub async fn run(
     target: Target,
-    access: Access,
+    cluster: ClusterTerms,
     forwards: Forwards,
     tell: impl Fn(&Standing),
 ) -> Result<i32> {
@@ -70,7 +70,7 @@ pub async fn run(
         .map(here::listen)
         .collect::<Result<Vec<_>>>()?;
     let mut direct = tokio::select! {
-        direct = Direct::open(target, access) => direct?,
+        direct = Direct::open(target, cluster) => direct?,
         signal = signals.next() => return Ok(signal?.number),
     };
     let (remote, mode) = (&forwards.remote, forwards.mode);

@@ -5,6 +5,7 @@ mod agent_folder;
 mod child;
 mod cluster;
 pub mod cluster_agent;
+mod cluster_terms;
 pub mod container;
 mod first_line;
 pub mod list;
@@ -15,10 +16,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use mirrord_link::{Endpoint, Fingerprint};
 
 pub use agent_folder::SESSION_KEY;
+pub use cluster_terms::ClusterTerms;
 use mirrord_target::Target;
 pub use process::AgentProcess;
 
@@ -30,6 +32,8 @@ pub struct StartedAgent {
     pub fingerprint: Fingerprint,
     /// The agent's process; it ends with its link, this is only to be sure.
     pub process: Option<AgentProcess>,
+    /// What the user should know of it: sentences.
+    pub notes: Vec<String>,
 }
 
 /// What an agent is started with.
@@ -44,8 +48,8 @@ pub struct AgentOptions {
     pub log: Option<PathBuf>,
     /// The session's id.
     pub session: String,
-    /// The cluster, for targets in one.
-    pub access: mirrord_kubernetes::Access,
+    /// For targets in a cluster.
+    pub cluster: ClusterTerms,
 }
 
 /// How the session will reach the agent.
@@ -73,10 +77,7 @@ pub async fn start_agent(target: &Target, options: &AgentOptions) -> Result<Star
         Target::Process(pid) => *pid,
         Target::Sandbox(name) => local::sandbox_target(name)?,
         Target::Container(name) => container::main_process(name).await?,
-        Target::Kubernetes(target) => return cluster::start(target, options).await,
-        Target::Targetless => {
-            bail!("an agent without a target (`targetless`) is not served yet; name a target")
-        }
+        Target::Targetless | Target::Kubernetes(_) => return cluster::start(target, options).await,
     };
     local::start(target, pid, options).await
 }

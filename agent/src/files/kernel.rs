@@ -10,7 +10,7 @@ use std::{
 use rustix::{io::Errno, thread::UnshareFlags};
 
 /// `setfsuid(2)` for this thread; the call itself never fails, so it is asked again.
-pub(super) fn set_fs_uid(uid: u32) -> io::Result<()> {
+pub(crate) fn set_fs_uid(uid: u32) -> io::Result<()> {
     set_and_ask(libc::SYS_setfsuid, uid)
 }
 

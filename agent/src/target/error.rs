@@ -20,6 +20,24 @@ pub enum TargetError {
         /// The container asked for.
         id: String,
     },
+    /// The agent may not become the target's user.
+    #[error(
+        "the target, process {pid}, is of the user {uid} and the group {gid}, and this agent cannot \
+         become that ({errno}): it was started as {own}. Name the user and the group in the pod's \
+         specification (securityContext.runAsUser, runAsGroup), so that the agent is started as them"
+    )]
+    NotItsUser {
+        /// The target.
+        pid: i32,
+        /// Its user.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+        /// The agent's user.
+        own: u32,
+        /// EPERM.
+        errno: Errno,
+    },
     /// The kernel said no.
     #[error(
         "no permission to {what} of process {pid} ({errno}): it belongs to another user or user \

@@ -14,7 +14,7 @@ use rustix::{
 };
 
 use super::TargetError;
-use crate::environment;
+use crate::{environment, files::kernel};
 
 /// Reads everything there is to tell, and the effective capabilities.
 pub(super) fn read(
@@ -32,7 +32,7 @@ pub(super) fn read(
     let working_directory = rustix::fs::readlinkat(process, "cwd", Vec::new())
         .map_err(|errno| TargetError::new(pid, "read the working directory", errno))?;
     let facts = TargetFacts {
-        environment: environment::parse(&read_file(pid, process, "environ")?),
+        environment: environment::parse(&read_environment(pid, process, creds.uid)?),
         creds,
         hostname: hostname(pid, host_names)?,
         working_directory: working_directory.to_string_lossy().into_owned(),
@@ -47,6 +47,34 @@ pub(super) fn has_ended(pidfd: &OwnedFd) -> Result<bool, TargetError> {
     rustix::event::poll(&mut polled, Some(&Timespec::default()))
         .map(|ready| ready > 0)
         .map_err(|errno| TargetError::new(0, "poll(2) a pidfd", errno))
+}
+
+/// The file is its user's alone, and an agent in a cluster is a root that may not read others' files
+/// (it lacks `CAP_DAC_READ_SEARCH`): there it is read as that user, by a thread of its own.
+fn read_environment(pid: i32, process: &OwnedFd, uid: u32) -> Result<Vec<u8>, TargetError> {
+    match read_file(pid, process, "environ") {
+        Err(TargetError::NoPermission { .. }) => {}
+        read => return read,
+    }
+    let as_user = std::thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            kernel::set_fs_uid(uid).map_err(|error| {
+                let errno = Errno::from_io_error(&error).unwrap_or(Errno::PERM);
+                TargetError::new(
+                    pid,
+                    "take the user (setfsuid(2)) to read the environment",
+                    errno,
+                )
+            })?;
+            read_file(pid, process, "environ")
+        });
+        reading.join()
+    });
+    as_user.unwrap_or(Err(TargetError::Failed {
+        pid,
+        what: "read the environment",
+        errno: Errno::IO,
+    }))
 }
 
 fn read_file(pid: i32, process: impl AsFd, name: &'static str) -> Result<Vec<u8>, TargetError> {
@@ -65,7 +93,7 @@ fn read_file(pid: i32, process: impl AsFd, name: &'static str) -> Result<Vec<u8>
 }
 
 /// File-system ids are the fourth number of `Uid:` and `Gid:` (proc_pid_status(5)).
-fn parse_status(text: &str) -> Option<(Creds, u64)> {
+pub(super) fn parse_status(text: &str) -> Option<(Creds, u64)> {
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
     let fourth = |name| field(name)?.split_whitespace().nth(3)?.parse().ok();
     let groups = field("Groups:")?

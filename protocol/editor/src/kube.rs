@@ -63,7 +63,9 @@ pub struct NamespacesResult {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RbacParams {
-    /// What shall be possible: `steal`, `mirror`, `files`, `ephemeral`, …
+    /// What shall be possible: how agents may be started (`job`, `ephemeral`, `restricted`,
+    /// `targetless`; none: all of them), and features (`steal`, `mirror`, `files`, …), which take
+    /// no rights of their own.
     #[serde(default)]
     pub modes: Vec<String>,
     /// One namespace; else a cluster role.

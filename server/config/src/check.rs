@@ -1,6 +1,7 @@
 //! What is wrong with a configuration whose values are each right by themselves: patterns that do
 //! not compile, keys that exclude each other, and what we do not serve yet.
 
+mod agent;
 mod conflicts;
 mod http;
 mod not_yet;
@@ -30,6 +31,7 @@ pub(crate) fn check(config: &Config, unserved: &[Unserved]) -> Vec<Problem> {
     checks.http(config);
     checks.outgoing_and_dns(config);
     checks.target(config);
+    checks.agent(config);
     checks.unserved(unserved);
     checks.not_yet(config);
     checks.problems

@@ -1,5 +1,6 @@
 //! The keys of the configuration, mirrord's, from the root down. Below, one file for each group.
 
+pub mod agent;
 pub mod env;
 pub mod fs;
 pub mod http_filter;
@@ -12,8 +13,7 @@ use crate::group::{Shorthand, Status, group};
 use crate::kinds::Many;
 use crate::unserved::{self, Shape};
 
-const CLUSTER: Status =
-    Status::NotYet("agents in a cluster are started in one way today; more comes later");
+const LATER: Status = Status::NotYet("this comes later");
 const MACOS: Status = Status::NotNeeded("it is about macOS' System Integrity Protection");
 const OURS: Status = Status::NotNeeded(
     "it tunes a process of mirrord that we do not have; connections end with \
@@ -47,16 +47,16 @@ group! {
             "target" target: target::TargetConfig;
             /// What of the target the program sees.
             "feature" feature: FeatureConfig;
+            /// How the agent is started in a cluster.
+            "agent" agent: agent::AgentConfig;
         }
         unserved {
-            /// How the agent is started in a cluster.
-            "agent": unserved::AGENT, CLUSTER;
             /// A profile stored in the cluster that changes this configuration.
-            "profile": Shape::Text, CLUSTER;
+            "profile": Shape::Text, LATER;
             /// Use HTTP proxies from the environment for the cluster's API.
-            "use_proxy": Shape::Bool, CLUSTER, env &["MIRRORD_PROXY"];
+            "use_proxy": Shape::Bool, LATER, env &["MIRRORD_PROXY"];
             /// Try again to start the agent.
-            "startup_retry": unserved::STARTUP_RETRY, CLUSTER;
+            "startup_retry": unserved::STARTUP_RETRY, LATER;
             /// Use mirrord's operator.
             "operator": Shape::Bool, Status::Operator("sessions here need no operator"), env &["MIRRORD_OPERATOR_ENABLE"];
             /// Sessions over several clusters.
@@ -131,7 +131,7 @@ group! {
         }
         unserved {
             /// Read the target's mounted volumes from it in the mode `localwithoverrides`.
-            "auto_mount": Shape::Bool, CLUSTER;
+            "auto_mount": Shape::Bool, LATER;
             /// Settings that trade completeness for speed.
             "turbo": Shape::Bool, Status::NotNeeded("there is nothing to trade here");
         }

@@ -167,6 +167,8 @@ macro_rules! group {
         }
 
         impl $crate::group::Group for $name {
+            // One group may have a single key.
+            #[allow(clippy::vec_init_then_push)]
             fn keys() -> Vec<$crate::group::KeyInfo> {
                 let mut keys = Vec::new();
                 $($(
@@ -250,17 +252,19 @@ macro_rules! group {
             ) -> bool {
                 let _ = (text, flag, &reader);
                 match path {
-                    $($( [$skey] => reader.flag($skey, text, flag, &mut self.$sfield), )*)?
+                    $($( [$skey] => {
+                        reader.flag($skey, text, flag, &mut self.$sfield);
+                        true
+                    } )*)?
                     $($( [$gkey, rest @ ..] => {
                         reader.path.push($gkey.to_owned());
                         let known =
                             $crate::group::Group::set_text(&mut self.$gfield, rest, text, flag, reader);
                         reader.path.pop();
-                        return known;
+                        known
                     } )*)?
-                    _ => return false,
+                    _ => false,
                 }
-                true
             }
 
             fn visit(&self, visitor: &mut $crate::effective::Visitor) {

@@ -208,6 +208,7 @@ pub fn read_in(
     // A file that was rendered without a way back has no part in what follows.
     config.read_env(&mut reader);
     config.feature.fs.read_old_env(&mut reader);
+    crate::config::agent::Image::read_parts(&mut config.agent.image, &mut reader);
     read_flags(&mut config, flags, &mut reader);
 
     let mut problems = reader.problems;

@@ -1,15 +1,15 @@
 //! Keys of mirrord's configuration that we recognise and do not serve: what may be written there,
 //! so that a mistyped key or value is told there too. The keys themselves are in the files below.
 
-mod agent;
 mod operator;
 mod tools;
 
 use serde_json::{Map, Value as Json, json};
 
-pub(crate) use agent::{AGENT, STARTUP_RETRY};
 pub(crate) use operator::{CI, COPY_TARGET, PREVIEW};
-pub(crate) use tools::{CONTAINER, EXPERIMENTAL, EXTERNAL_PROXY, INTERNAL_PROXY, TLS_DELIVERY};
+pub(crate) use tools::{
+    CONTAINER, EXPERIMENTAL, EXTERNAL_PROXY, INTERNAL_PROXY, STARTUP_RETRY, TLS_DELIVERY,
+};
 
 use crate::group::{KeyInfo, Status, Word, paragraph, unknown_name, wrong_word};
 use crate::problem::{Code, Problem};
@@ -65,7 +65,7 @@ pub struct Key {
 }
 
 /// A key with the same status as the one above it.
-const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+pub(crate) const fn key(name: &'static str, shape: Shape, doc: &'static str) -> Key {
     Key {
         name,
         doc,
@@ -88,9 +88,8 @@ impl Key {
 }
 
 /// The largest numbers of mirrord's own types.
-const U16: Shape = Shape::Number(u16::MAX as u64);
-const U32: Shape = Shape::Number(u32::MAX as u64);
-const U64: Shape = Shape::Number(i64::MAX as u64);
+pub(crate) const U32: Shape = Shape::Number(u32::MAX as u64);
+pub(crate) const U64: Shape = Shape::Number(i64::MAX as u64);
 
 impl Shape {
     /// Whether a value is of this shape; the reader gets a problem when not.
@@ -169,7 +168,7 @@ impl Shape {
     }
 
     /// As JSON Schema, without the keys below it.
-    fn schema(&self) -> Json {
+    pub(crate) fn schema(&self) -> Json {
         let words = |words: &[Word]| -> Vec<&str> { words.iter().map(|word| word.word).collect() };
         match self {
             Shape::Bool => json!({ "type": "boolean" }),

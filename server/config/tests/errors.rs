@@ -186,7 +186,7 @@ fn what_is_not_served_is_said_and_never_silent() {
         "{said_of}"
     );
     assert!(said_of.contains("did you mean `ttl`?"), "{said_of}");
-    let fixed = text.replace(", \"ttll\": 1", "");
+    let fixed = text.replace("\"ttll\": 1", "\"metrics\": \"0.0.0.0:9000\"");
     shows(
         "m.json",
         &fixed,
@@ -195,10 +195,10 @@ m.json:3:3: warning: operator: only mirrord's paid operator serves this: session
   |
 3 |   "operator": true,
   |   ^^^^^^^^^^
-m.json:5:3: warning: agent: not yet: agents in a cluster are started in one way today; more comes later
+m.json:5:25: warning: agent.metrics: not yet: the agent offers no metrics
   |
-5 |   "agent": { "ttl": 30 },
-  |   ^^^^^^^
+5 |   "agent": { "ttl": 30, "metrics": "0.0.0.0:9000" },
+  |                         ^^^^^^^^^
 m.json:6:16: warning: feature.copy_target: only mirrord's paid operator serves this: it copies the target; steal with an `http_filter` to leave the target to others
   |
 6 |   "feature": { "copy_target": { "enabled": true } }
@@ -290,7 +290,7 @@ fn problems_in_templates_lead_to_what_was_written() {
 #[test]
 fn variables_that_ask_for_what_is_not_served_are_told() {
     let env = [
-        ("MIRRORD_AGENT_TTL", "30"),
+        ("MIRRORD_AGENT_JSON_LOG", "true"),
         ("MIRRORD_TELEMETRY", "false"),
         ("MIRRORD_OPERATOR_ENABLE", "true"),
         ("MIRRORD_OPERATOR_ON_CONCURRENT_STEAL", "abort"),
@@ -303,8 +303,8 @@ fn variables_that_ask_for_what_is_not_served_are_told() {
             "warning: environment variable MIRRORD_OPERATOR_ON_CONCURRENT_STEAL (for \
              feature.network.incoming.on_concurrent_steal): only mirrord's paid operator serves \
              this: it knows of other users' sessions",
-            "warning: environment variable MIRRORD_AGENT_TTL (for agent.ttl): not yet: agents in \
-             a cluster are started in one way today; more comes later",
+            "warning: environment variable MIRRORD_AGENT_JSON_LOG (for agent.json_log): not yet: \
+             its log is text",
             "warning: environment variable MIRRORD_OPERATOR_ENABLE (for operator): only mirrord's \
              paid operator serves this: sessions here need no operator",
         ]

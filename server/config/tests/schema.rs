@@ -58,6 +58,6 @@ fn hovers_tell_meaning_default_and_variable() {
     ] {
         assert!(text.contains(part), "{text}");
     }
-    assert!(hover(&["agent"]).unwrap().contains("not yet"));
+    assert!(hover(&["agent", "metrics"]).unwrap().contains("not yet"));
     assert_eq!(hover(&["feature", "nothing"]), None);
 }

@@ -4,6 +4,8 @@ mod words;
 
 use kube::config::ExecConfig;
 
+use crate::Form;
+
 /// Why something in the cluster could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -22,12 +24,12 @@ pub enum Error {
         words: String,
     },
     /// The API server refused or could not be asked.
-    #[error("could not {what}: {}", words::explain(.source))]
+    #[error("could not {what}: {}", words::explain(.answer))]
     Api {
         /// What was tried: `list pods in shop`.
         what: String,
-        /// Its answer.
-        source: Box<kube::Error>,
+        /// Its answer. It is in our words already, so that it is no `source`.
+        answer: Box<kube::Error>,
     },
     /// The target cannot be used as it is, or has nothing that runs.
     #[error("{0}")]
@@ -35,6 +37,9 @@ pub enum Error {
     /// There is no such target.
     #[error("{0}")]
     NoTarget(String),
+    /// No form of agent can be had; each with the reason. Nothing was created.
+    #[error("no agent can be started for it, and nothing was created: {}", reasons(.0))]
+    NoForm(Vec<(Form, String)>),
     /// The agent did not come up; the cluster's own words.
     #[error("the agent could not start in {namespace}: {words}")]
     Start {
@@ -84,9 +89,9 @@ pub enum Class {
 impl Error {
     pub(crate) fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Error {
         let what = what.into();
-        move |source| Error::Api {
+        move |answer| Error::Api {
             what,
-            source: Box::new(source),
+            answer: Box::new(answer),
         }
     }
 
@@ -94,13 +99,14 @@ impl Error {
     pub fn is_lasting(&self) -> bool {
         match self {
             Error::Access(_) | Error::NoCluster(_) | Error::GivenUp => true,
-            Error::Api { source, .. } => {
-                matches!(status(source), Some(401 | 403 | 405 | 422))
+            Error::Api { answer, .. } => {
+                matches!(status(answer), Some(401 | 403 | 405 | 422))
             }
             // Who logs in again is let in again.
             Error::Helper { .. }
             | Error::Target(_)
             | Error::NoTarget(_)
+            | Error::NoForm(_)
             | Error::Start { .. }
             | Error::Slow { .. }
             | Error::Local { .. } => false,
@@ -109,7 +115,16 @@ impl Error {
 
     /// Whether the cluster itself was not reached, or was not well enough to answer.
     pub fn is_out_of_reach(&self) -> bool {
-        matches!(self, Error::Api { source, .. } if status(source).is_none_or(|code| code >= 500))
+        matches!(self, Error::Api { answer, .. } if status(answer).is_none_or(|code| code >= 500))
+    }
+
+    /// Whether the cluster understood, and does not want it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        // Too many requests, and trouble of the cluster's own, are no answer; but a webhook that
+        // must be asked and cannot be is such trouble too, and lasts.
+        let code = self.status();
+        code.is_some_and(|code| (400..500).contains(&code) && code != 429)
+            || code == Some(500) && self.to_string().contains("failed calling webhook")
     }
 
     /// What failed before the cluster was asked anything; `helper` may have been at work.
@@ -132,7 +147,7 @@ impl Error {
     /// The API server's status code, when it answered with one.
     pub(crate) fn status(&self) -> Option<u16> {
         match self {
-            Error::Api { source, .. } => status(source),
+            Error::Api { answer, .. } => status(answer),
             _ => None,
         }
     }
@@ -143,7 +158,7 @@ impl Error {
             Error::NoCluster(_) => Class::NoCluster,
             Error::Access(_) | Error::Helper { .. } => Class::Unreached,
             Error::Target(_) | Error::NoTarget(_) => Class::Missing,
-            Error::Api { source, .. } => match (self.status(), &**source) {
+            Error::Api { answer, .. } => match (self.status(), &**answer) {
                 (Some(403), _) => Class::Forbidden,
                 (Some(404), _) => Class::Missing,
                 (Some(401), _) | (None, kube::Error::Service(_) | kube::Error::HyperError(_)) => {
@@ -155,6 +170,13 @@ impl Error {
             _ => Class::Other,
         }
     }
+}
+
+fn reasons(refused: &[(Form, String)]) -> String {
+    let reasons = refused
+        .iter()
+        .map(|(form, why)| format!("as {form}: {why}"));
+    reasons.collect::<Vec<_>>().join("; ")
 }
 
 fn status(error: &kube::Error) -> Option<u16> {

@@ -32,13 +32,23 @@ pub struct Container {
     pub probe_ports: Vec<u16>,
 }
 
+/// A target's container with its pod as the cluster has it: what an agent may do there depends on
+/// both.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The container.
+    pub container: Container,
+    /// Its pod.
+    pub pod: Pod,
+}
+
 impl Cluster {
     /// The container that `target` means now: of several pods, one that is ready, the oldest first
     /// (a rollout ends with the newest ones).
     ///
     /// # Errors
     /// [`Error::Target`] when nothing fitting runs, [`Error::Api`] when the cluster refuses.
-    pub async fn resolve(&self, target: &Target) -> Result<Container, Error> {
+    pub async fn resolve(&self, target: &Target) -> Result<Found, Error> {
         let pod = match target.kind {
             Kind::Pod => self.get::<Pod>("pod", &target.name).await?,
             _ => {
@@ -46,7 +56,8 @@ impl Cluster {
                 self.best_pod(target, &selector).await?
             }
         };
-        containers::choose(&pod, target.container.as_deref())
+        let container = containers::choose(&pod, target.container.as_deref())?;
+        Ok(Found { container, pod })
     }
 
     pub(crate) async fn get<K>(&self, kind: &str, name: &str) -> Result<K, Error>

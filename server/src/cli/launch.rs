@@ -80,7 +80,7 @@ pub struct Overrides {
     cluster: Cluster,
 }
 
-/// Those that are about a cluster. How its agent is started has no effect yet, which is told.
+/// Those that are about a cluster.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "About a cluster")]
 struct Cluster {

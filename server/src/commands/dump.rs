@@ -11,7 +11,7 @@ pub fn run(arguments: &Dump) -> Result<i32> {
     crate::roles::refuse_if_supervised()?;
     let flags = launch::flags(&arguments.place, Incoming::default(), None);
     let (config, target) = super::load(&arguments.place, &flags)?;
-    let access = crate::provider::access(&config);
+    let cluster = crate::provider::ClusterTerms::of_network(&config, true);
     let style = match arguments.json {
         true => Style::Json,
         false => Style::Text,
@@ -19,7 +19,7 @@ pub fn run(arguments: &Dump) -> Result<i32> {
     let mut ports = arguments.ports.clone();
     ports.sort_unstable();
     ports.dedup();
-    match super::with_signals(dump::run(target, access, &ports, style))? {
+    match super::with_signals(dump::run(target, cluster, &ports, style))? {
         0 => Ok(0),
         signal => Ok(128 + signal),
     }

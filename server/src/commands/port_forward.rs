@@ -32,14 +32,15 @@ pub fn run(arguments: PortForward) -> Result<i32> {
             );
         }
     }
-    let access = crate::provider::access(&config);
+    let incoming = !arguments.remote.is_empty();
+    let cluster = crate::provider::ClusterTerms::of_network(&config, incoming);
     let forwards = Forwards {
         local: arguments.local,
         remote: arguments.remote,
         mode,
     };
     let json = arguments.json;
-    let signal = super::with_signals(forward::run(target, access, forwards, |standing| {
+    let signal = super::with_signals(forward::run(target, cluster, forwards, |standing| {
         // Who does not want to know need not read.
         let mut out = std::io::stdout();
         let _ = writeln!(out, "{}", shown(standing, json)).and_then(|()| out.flush());

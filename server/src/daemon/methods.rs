@@ -14,6 +14,7 @@ pub mod kube;
 pub mod launch_after;
 pub mod launch_prepare;
 pub mod notify;
+pub mod rbac;
 pub mod session_list;
 pub mod session_logs;
 pub mod session_prove;

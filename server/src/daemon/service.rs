@@ -64,7 +64,7 @@ served! {
     ConfigSetActive => methods::config_active::set,
     KubeContexts => methods::kube::contexts,
     KubeNamespaces => methods::kube::namespaces,
-    Rbac => methods::kube::rbac,
+    Rbac => methods::rbac::rbac,
     TargetsList => methods::targets_list::list,
     TargetsWatch => methods::targets_watch::watch,
     TargetsUnwatch => methods::targets_watch::unwatch,

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::first_line::FirstLine;
+use super::first_line::{FirstLine, NOTE};
 use super::{AgentProcess, StartedAgent};
 
 /// Starts `command`, gives it `input` (without any, its standard input stays open as long as we hold
@@ -47,7 +47,7 @@ pub async fn start(
     }
     let stdout = process.stdout.take().context("the agent has no stdout")?;
     match tokio::time::timeout(deadline, first_line(stdout)).await {
-        Ok(Ok(Some(line))) => {
+        Ok(Ok(Some((notes, line)))) => {
             let FirstLine {
                 fingerprint,
                 endpoint,
@@ -63,6 +63,7 @@ pub async fn start(
                     lifeline,
                     holds,
                 }),
+                notes,
             })
         }
         Ok(Ok(None)) => bail!(
@@ -84,9 +85,17 @@ pub async fn start(
     }
 }
 
-async fn first_line(stdout: ChildStdout) -> Result<Option<String>> {
+/// The first line, with the notes before it.
+async fn first_line(stdout: ChildStdout) -> Result<Option<(Vec<String>, String)>> {
     let mut lines = BufReader::new(stdout).lines();
-    Ok(lines.next_line().await?)
+    let mut notes = Vec::new();
+    while let Some(line) = lines.next_line().await? {
+        match line.strip_prefix(NOTE) {
+            Some(note) => notes.push(note.to_owned()),
+            None => return Ok(Some((notes, line))),
+        }
+    }
+    Ok(None)
 }
 
 /// What the agent wrote to stderr before it ended, as one sentence.

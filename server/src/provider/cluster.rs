@@ -13,14 +13,10 @@ use super::agent_folder::AgentFolder;
 use super::{AgentOptions, StartedAgent, Via, child};
 use crate::roles::Role;
 
-/// How long the cluster may take when it says nothing that decides (mirrord's
-/// `agent.startup_timeout` is 60 s too).
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Options of the role.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ClusterAgentOptions {
-    /// The target, as users write it.
+    /// The target, as users write it, or `targetless`.
     pub target: String,
     /// `kubeconfig`, `kube_context`, `target.namespace`, `accept_invalid_certificates`.
     pub kubeconfig: Option<std::path::PathBuf>,
@@ -36,15 +32,18 @@ pub struct ClusterAgentOptions {
     pub session_key: String,
     /// How long the agent waits for a session whose link was lost, in milliseconds.
     pub grace_ms: u64,
-    /// How long its start may take, in milliseconds.
-    pub start_timeout_ms: u64,
+    /// How it is started: [`mirrord_kubernetes::AgentSettings`] as JSON, since parts of it are the
+    /// cluster's own.
+    pub settings: String,
+    /// What it is started for.
+    pub needs: mirrord_kubernetes::Needs,
     /// The folder that it shall be held in.
     pub folder: std::path::PathBuf,
 }
 
 /// Starts the role and waits for the agent's first line.
 pub async fn start(
-    target: &mirrord_kubernetes::Target,
+    target: &mirrord_target::Target,
     options: &AgentOptions,
 ) -> Result<StartedAgent> {
     if let Via::Tcp(_) = options.via {
@@ -52,7 +51,10 @@ pub async fn start(
             "--agent-tcp is for targets of this machine; {target} is reached through its cluster"
         );
     }
-    let access = &options.access;
+    let access = &options.cluster.access;
+    let settings = &options.cluster.settings;
+    let grace = settings.communication_timeout.map(Duration::from_secs);
+    let grace = grace.unwrap_or(options.grace);
     let role = ClusterAgentOptions {
         target: target.to_string(),
         kubeconfig: access.kubeconfig.clone(),
@@ -61,8 +63,9 @@ pub async fn start(
         accept_invalid_certificates: access.accept_invalid_certificates,
         session: options.session.clone(),
         session_key: options.session_key.clone(),
-        grace_ms: options.grace.as_millis().try_into().unwrap_or(u64::MAX),
-        start_timeout_ms: START_TIMEOUT.as_millis() as u64,
+        grace_ms: grace.as_millis().try_into().unwrap_or(u64::MAX),
+        settings: serde_json::to_string(settings)?,
+        needs: options.cluster.needs.clone(),
         folder: AgentFolder::path_for(&options.session)?,
     };
     let mut command = Command::new(std::env::current_exe()?);
@@ -70,7 +73,7 @@ pub async fn start(
     command.arg(Role::ClusterAgent.argument());
     let input = codec::encode(&role)?;
     // Both of its waits may take that long: for the container, and for its first line.
-    let deadline = 2 * START_TIMEOUT + Duration::from_secs(5);
+    let deadline = 2 * settings.start_timeout() + Duration::from_secs(5);
     let log = options.log.as_deref();
     child::start(command, Some(input), &target.to_string(), log, deadline).await
 }

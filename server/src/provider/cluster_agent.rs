@@ -9,7 +9,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mirrord_kubernetes::{Access, AgentTerms, Cluster, Error, Kind, RunningAgent, Target};
+use mirrord_kubernetes::{Access, AgentSettings, AgentTerms, Cluster, Error, Kind, RunningAgent};
 use mirrord_link::{Endpoint, Fingerprint, HeldState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -17,11 +17,9 @@ use tokio::time::Instant;
 
 use super::agent_folder::{AgentFolder, Jobs, SESSION_KEY, reap};
 use super::cluster::ClusterAgentOptions;
-use super::first_line::FirstLine;
+use super::first_line::{FirstLine, NOTE};
 use hold::Over;
-
-/// The agent's image: of the same version, as its protocol is.
-const IMAGE: &str = concat!("docker.io/mirrord-server/agent:", env!("CARGO_PKG_VERSION"));
+use mirrord_target::Target;
 
 /// How often it is looked whether the session still waits for the start.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -33,6 +31,9 @@ const REPLACED_WITHIN: Duration = Duration::from_secs(120);
 const REACHED_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// Between two attempts to start another agent.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// An agent whose session is over ends by itself within this time.
+const ENDS_WITHIN: Duration = Duration::from_secs(3);
 
 /// A session has that long to hear why there is no agent any more.
 const LAST_WORDS: Duration = Duration::from_secs(10);
@@ -75,6 +76,7 @@ fn play() -> Result<()> {
 /// Who holds an agent.
 struct Holder {
     options: ClusterAgentOptions,
+    settings: AgentSettings,
     target: Target,
     cluster: Cluster,
     terminate: Signal,
@@ -88,7 +90,9 @@ struct Holder {
 impl Holder {
     async fn new(options: ClusterAgentOptions) -> Result<Holder> {
         let terminate = signal(SignalKind::terminate())?;
-        let target = Target::parse(&options.target).map_err(anyhow::Error::msg)?;
+        let target: Target = options.target.parse()?;
+        let settings = serde_json::from_str(&options.settings)
+            .context("could not read how the agent is started")?;
         let access = Access {
             kubeconfig: options.kubeconfig.clone(),
             context: options.context.clone(),
@@ -96,6 +100,7 @@ impl Holder {
             accept_invalid_certificates: options.accept_invalid_certificates,
         };
         Ok(Holder {
+            settings,
             target,
             cluster: Cluster::connect(&access).await?,
             terminate,
@@ -113,13 +118,13 @@ impl Holder {
 
     async fn play(&mut self) -> Result<()> {
         let mut agent = self.start(true).await?;
-        let (fingerprint, mut port) = first_line(&agent.first_line)?;
+        let (fingerprint, mut port) = first_line(&agent.first_line, &self.settings.image)?;
         HeldState::Ready(fingerprint).write(self.folder.path())?;
         let mut socket = self.listen()?;
         self.say_first_line(fingerprint)?;
         loop {
             let reason = match hold::serve(&agent, port, &socket, &mut self.terminate).await {
-                Over::Enough => return Ok(()),
+                Over::Enough => return self.keep_the_log(&agent).await,
                 Over::Lost(reason) => reason,
             };
             tracing::warn!("{reason}; the session waits for another agent");
@@ -147,15 +152,26 @@ impl Holder {
     }
 
     fn say_first_line(&self, fingerprint: Fingerprint) -> Result<()> {
-        let line = format!(
-            "mirrord-agent {} fingerprint {fingerprint} listening {}\n",
+        say(&format!(
+            "mirrord-agent {} fingerprint {fingerprint} listening {}",
             env!("CARGO_PKG_VERSION"),
             Endpoint::Held(self.folder.path().to_owned()),
-        );
-        let mut stdout = std::io::stdout().lock();
-        let said = stdout.write_all(line.as_bytes());
-        said.and_then(|()| stdout.flush())
-            .context("the session does not listen any more")
+        ))
+        .context("the session does not listen any more")
+    }
+
+    /// Whoever gave a time to live wants to read the log of an agent that ended with its session; the
+    /// cluster removes it then.
+    async fn keep_the_log(&mut self, agent: &RunningAgent) -> Result<()> {
+        if self.settings.ttl.is_none() {
+            return Ok(());
+        }
+        let ended = tokio::time::timeout(ENDS_WITHIN, agent.until_it_ends(|_| {}));
+        if matches!(ended.await, Ok(Ok(_))) {
+            self.jobs.jobs.clear();
+            self.folder.remember(&self.jobs)?;
+        }
+        Ok(())
     }
 
     /// One attempt. `first`: a session reads what we print, and may go away.
@@ -165,19 +181,29 @@ impl Holder {
         if self.started > 1 {
             session = format!("{session}-{}", self.started);
         }
-        let container = self.cluster.resolve(&self.target).await?;
+        let found = match &self.target {
+            Target::Kubernetes(target) => Some(self.cluster.resolve(target).await?),
+            _ => None,
+        };
         let terms = AgentTerms {
             session,
             session_key: self.session_key(),
-            image: IMAGE.to_owned(),
             grace: Duration::from_millis(self.options.grace_ms),
-            start_timeout: Duration::from_millis(self.options.start_timeout_ms),
+            settings: self.settings.clone(),
+            needs: self.options.needs.clone(),
         };
-        let job = (
-            container.namespace.clone(),
-            mirrord_kubernetes::job::name(&terms),
-        );
-        self.jobs.jobs.push(job);
+        let plan = self.cluster.plan(found, &terms).await?;
+        for note in &plan.notes {
+            tracing::info!("{note}");
+            if first {
+                // Who does not listen any more is noticed below.
+                let _ = say(&format!("{NOTE}{note}"));
+            }
+        }
+        if !plan.form.is_in_the_targets_pod() {
+            let namespace = self.cluster.namespace_of(&plan, &terms);
+            self.jobs.jobs.push((namespace, terms.name()));
+        }
         if let Err(error) = self.folder.remember(&self.jobs) {
             // It is removed all the same, unless we are killed.
             tracing::warn!("{error:#}");
@@ -189,7 +215,7 @@ impl Holder {
                 _ = terminate.recv() => {}
             }
         };
-        self.cluster.start_agent(&container, &terms, enough).await
+        self.cluster.start_agent(&plan, &terms, enough).await
     }
 
     /// The public key of the session that is to be served now.
@@ -211,7 +237,7 @@ impl Holder {
             let began = Instant::now();
             let error = match self.start(false).await {
                 Ok(agent) => {
-                    let (fingerprint, port) = first_line(&agent.first_line)?;
+                    let (fingerprint, port) = first_line(&agent.first_line, &self.settings.image)?;
                     return Ok(Some((agent, fingerprint, port)));
                 }
                 Err(Error::GivenUp) => return Ok(None),
@@ -219,7 +245,9 @@ impl Holder {
             };
             tracing::debug!("starting another agent: {error}");
             // A pod of that name may come again (a StatefulSet's does); a workload is not replaced.
-            let is_gone = matches!(error, Error::NoTarget(_)) && self.target.kind != Kind::Pod;
+            let is_pod =
+                matches!(&self.target, Target::Kubernetes(target) if target.kind == Kind::Pod);
+            let is_gone = matches!(error, Error::NoTarget(_)) && !is_pod;
             if is_gone || error.is_lasting() {
                 return Err(error.into());
             }
@@ -267,19 +295,25 @@ impl Holder {
     }
 }
 
+/// A line for the session.
+fn say(line: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{line}").and_then(|()| stdout.flush())
+}
+
 /// The agent's log goes where a local agent's does. Whoever read it may be gone.
 fn log(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The agent's key, and its port on its pod's loopback address.
-fn first_line(line: &str) -> Result<(Fingerprint, u16)> {
+fn first_line(line: &str, image: &str) -> Result<(Fingerprint, u16)> {
     let line = FirstLine::read(line).with_context(|| {
-        format!("the log of the agent's pod does not begin as our agent's (is {IMAGE} the agent's image?)")
+        format!("the log of the agent's pod does not begin as our agent's (is {image} the agent's image?)")
     })?;
     if line.version != env!("CARGO_PKG_VERSION") {
         bail!(
-            "the agent in {IMAGE} is of version {}, and this is {}",
+            "the agent in {image} is of version {}, and this is {}",
             line.version,
             env!("CARGO_PKG_VERSION")
         );
@@ -313,7 +347,7 @@ mod tests {
         let key = "ab".repeat(32);
         let line =
             format!("mirrord-agent {version} fingerprint {key} listening tcp:127.0.0.1:4711");
-        let (fingerprint, port) = first_line(&line).unwrap();
+        let (fingerprint, port) = first_line(&line, "agent:1").unwrap();
         assert_eq!((fingerprint.to_string(), port), (key.clone(), 4711));
         for (line, words) in [
             ("hello".to_owned(), "does not begin"),
@@ -323,7 +357,7 @@ mod tests {
                 "cannot forward",
             ),
         ] {
-            let error = first_line(&line).unwrap_err().to_string();
+            let error = first_line(&line, "agent:1").unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
     }

@@ -3,6 +3,9 @@
 use anyhow::{Context, Result, bail};
 use mirrord_link::{Endpoint, Fingerprint};
 
+/// What lines begin with that come before it: each is a sentence for the user.
+pub const NOTE: &str = "mirrord-note: ";
+
 /// What it says.
 pub struct FirstLine<'a> {
     /// The agent's version.

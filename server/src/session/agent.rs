@@ -11,7 +11,7 @@ use mirrord_protocol::session_control::{SessionAnswer, SessionRequest};
 use super::logs::AGENT_LOG;
 use super::warm::AGENT_SOCKET;
 use super::{AgentChoice, list};
-use crate::provider::{self, AgentOptions, AgentProcess, StartedAgent, Via};
+use crate::provider::{self, AgentOptions, AgentProcess, ClusterTerms, StartedAgent, Via};
 use crate::runtime_dir::SessionFolder;
 use mirrord_target::Target;
 
@@ -42,7 +42,7 @@ impl Agent {
         choice: AgentChoice,
         folder: &SessionFolder,
         launched: bool,
-        access: mirrord_kubernetes::Access,
+        cluster: ClusterTerms,
     ) -> Result<Self> {
         let session = folder.id().to_owned();
         let key = match &choice {
@@ -59,13 +59,14 @@ impl Agent {
                     endpoint,
                     fingerprint,
                     process: None,
+                    notes: Vec::new(),
                 },
                 false,
             ),
             AgentChoice::StartOnTcp(address) => {
                 let via = Via::Tcp(address);
                 (
-                    fresh(target, &key, via, folder, launched, access).await?,
+                    fresh(target, &key, via, folder, launched, cluster).await?,
                     false,
                 )
             }
@@ -74,7 +75,7 @@ impl Agent {
                 None => {
                     let via = Via::Unix(folder.join(AGENT_SOCKET));
                     (
-                        fresh(target, &key, via, folder, launched, access).await?,
+                        fresh(target, &key, via, folder, launched, cluster).await?,
                         false,
                     )
                 }
@@ -107,27 +108,31 @@ async fn fresh(
     via: Via,
     folder: &SessionFolder,
     launched: bool,
-    access: mirrord_kubernetes::Access,
+    cluster: ClusterTerms,
 ) -> Result<StartedAgent> {
     let options = AgentOptions {
         session_key: SessionIdentity::public_hex(key),
         via,
         grace: match target {
-            Target::Kubernetes(_) => CLUSTER_GRACE,
+            Target::Targetless | Target::Kubernetes(_) => CLUSTER_GRACE,
             _ => GRACE,
         },
         log: launched.then(|| folder.join(AGENT_LOG)),
         session: folder.id().to_owned(),
-        access,
+        cluster,
     };
     provider::start_agent(target, &options).await
 }
 
 /// What a kept agent is found by: the same for sessions that the same agent can serve. A name in a
-/// cluster is not the whole of it: the namespace and the cluster may be others.
-pub async fn warm_key(target: &Target, access: &mirrord_kubernetes::Access) -> Result<String> {
+/// cluster is not the whole of it: the namespace and the cluster may be others, and an agent that was
+/// started with less than is wanted now cannot serve.
+pub async fn warm_key(target: &Target, cluster: &ClusterTerms) -> Result<String> {
     Ok(match target {
-        Target::Kubernetes(_) => format!("{target} {}", access.place().await?),
+        Target::Targetless | Target::Kubernetes(_) => {
+            let how = serde_json::to_string(&(&cluster.settings, &cluster.needs))?;
+            format!("{target} {} {how}", cluster.access.place().await?)
+        }
         _ => target.to_string(),
     })
 }
@@ -177,6 +182,7 @@ async fn take(
                 endpoint,
                 fingerprint: fingerprint.parse()?,
                 process: pid.map(adopt).transpose()?,
+                notes: Vec::new(),
             })
         }
         other => bail!("a session that was asked for its agent answered {other:?}"),

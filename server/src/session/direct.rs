@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use mirrord_kubernetes::Access;
 use mirrord_link::{IncomingStreams, Side, Stream, Streams};
 use mirrord_protocol::control::Notice;
 use mirrord_protocol::hello::Purpose;
 use mirrord_protocol::streams::StreamHeader;
+use mirrord_supervisor::tell;
 use tokio::sync::mpsc;
 
 use super::AgentChoice;
@@ -17,7 +17,7 @@ use super::agent_link::{self, AgentLink, AgentNews};
 use super::signals::Signals;
 use super::start::random_id;
 use super::warm::end_agent;
-use crate::provider::AgentProcess;
+use crate::provider::{AgentProcess, ClusterTerms};
 use crate::runtime_dir::SessionFolder;
 use mirrord_target::Target;
 
@@ -49,9 +49,12 @@ pub enum Happened {
 
 impl Direct {
     /// Starts an agent and links to it.
-    pub async fn open(target: Target, access: Access) -> Result<Self> {
+    pub async fn open(target: Target, cluster: ClusterTerms) -> Result<Self> {
         let folder = SessionFolder::create(&random_id()?)?;
-        let agent = Agent::start(&target, "", AgentChoice::Start, &folder, false, access).await?;
+        let agent = Agent::start(&target, "", AgentChoice::Start, &folder, false, cluster).await?;
+        for note in &agent.started.notes {
+            tell(format_args!("{note}"));
+        }
         let ((_, control), (_, streams)) =
             tokio::try_join!(agent.dial(Purpose::Control), agent.dial(Purpose::Streams))?;
         let (sender, mut receiver) = control.into_messages();

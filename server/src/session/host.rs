@@ -100,7 +100,7 @@ async fn live(
     let mut news = starter.listen().map_err(internal)?;
     let expires = Duration::from_millis(options.expires_ms);
     let keep_agent = Duration::from_millis(options.keep_agent_ms);
-    let warnings = config.warnings.iter().map(ToString::to_string).collect();
+    let mut warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
     let config_file = config.file.clone();
     tokio::spawn(logs::keep_small(folder.path().to_owned()));
     let step = |text: &str| starter.step(text);
@@ -113,6 +113,7 @@ async fn live(
             return Err(refusal::plain("cancelled", "the session was ended by a signal"));
         }
     };
+    warnings.append(&mut parts.agent_notes);
     let expires_at = ready(&mut parts, expires);
     let prepared = prepared(&parts, expires_at, config_file, warnings).map_err(internal)?;
     starter.tell(&StartNews::Ready(Box::new(prepared)));

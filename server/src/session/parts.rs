@@ -41,6 +41,8 @@ pub struct Parts {
     pub agent: AgentLink,
     pub agent_news_rx: mpsc::Receiver<AgentNews>,
     pub agent_process: Option<AgentProcess>,
+    /// What the user should know of the agent: sentences.
+    pub agent_notes: Vec<String>,
     pub linking: Linking,
     pub agent_fingerprint: Fingerprint,
     pub agent_version: String,

@@ -15,9 +15,10 @@ use mirrord_net::incoming::IncomingRelays;
 use mirrord_net::outgoing::{NameRules, OutgoingRelays};
 use mirrord_net::peers::PeerTable;
 use mirrord_protocol::control::TargetFacts;
+use mirrord_protocol::event::EventKind;
 use mirrord_protocol::hello::Purpose;
 use mirrord_protocol::session_control::{Chosen, SessionState, SessionStatus};
-use mirrord_supervisor::LaunchTerms;
+use mirrord_supervisor::{LaunchTerms, tell};
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use tokio::sync::{mpsc, watch};
 
@@ -35,7 +36,7 @@ use super::role_process::empty_memory_file;
 use super::rules::RuleBook;
 use super::{About, Options, Work, control, role_process};
 use crate::events::{self, Wanted};
-use crate::provider;
+use crate::provider::{self, ClusterTerms};
 use crate::roles::{FileServerOptions, Role, SupervisorOptions};
 use crate::runtime_dir::SessionFolder;
 
@@ -107,9 +108,17 @@ pub async fn start_in(
     let rule_book = RuleBook::new(source, rules_file, rules.as_bytes())?;
 
     let launched = matches!(work, Work::Launch(_));
-    let access = provider::access(&config);
-    let warm_key = warm_key(&target, &access).await?;
-    let agent = Agent::start(&target, &warm_key, agent, &folder, launched, access).await?;
+    let cluster = ClusterTerms::of(&config);
+    let warm_key = warm_key(&target, &cluster).await?;
+    let agent = Agent::start(&target, &warm_key, agent, &folder, launched, cluster).await?;
+    for text in agent.started.notes.iter().cloned() {
+        // Whoever launches programs into the session gets them with the launch.
+        if !launched {
+            tell(format_args!("{text}"));
+        }
+        let level = "warn".into();
+        board.events.add(EventKind::Notice { level, text });
+    }
     step(&format!("linking to the agent for {target}"));
     // Its links are made beside ours.
     let files_process = file_server.give(&FileServerOptions {
@@ -184,6 +193,7 @@ pub async fn start_in(
         agent: link,
         agent_news_rx,
         agent_process: agent.started.process,
+        agent_notes: agent.started.notes,
         linking,
         agent_fingerprint: agent.started.fingerprint,
         agent_version: hello.agent_version,

@@ -85,10 +85,30 @@ fn what_a_cluster_would_answer_says_so_and_is_no_failure_of_a_list() {
     let contexts = client.ask("mirrord/kube/contexts", json!({}));
     assert_eq!(contexts["contexts"], json!([]));
     assert!(contexts["reason"].is_string());
-    let error = client.fail("mirrord/rbac", json!({ "modes": ["steal"] }));
-    assert_eq!(error["data"]["kind"], "needsCluster");
     let listed = client.ask("mirrord/targets/list", json!({ "types": ["pod"] }));
     assert_eq!(listed["problems"][0]["scope"], "cluster");
+}
+
+#[test]
+fn the_least_role_is_told_for_what_it_is_to_allow() {
+    let home = Home::new();
+    let mut client = home.forwarder();
+    client.initialize(&home.path("work"));
+    let params = json!({ "modes": ["ephemeral", "steal"], "namespace": "shop" });
+    let answer = client.ask("mirrord/rbac", params);
+    let yaml = answer["yaml"].as_str().unwrap();
+    assert!(
+        yaml.contains("kind: Role\n") && yaml.contains("namespace: shop"),
+        "{yaml}"
+    );
+    assert!(yaml.contains("pods/ephemeralcontainers"), "{yaml}");
+    assert!(!yaml.contains("[jobs], verbs: [create"), "{yaml}");
+    let every = client.ask("mirrord/rbac", json!({}));
+    let every = every["yaml"].as_str().unwrap();
+    assert!(every.contains("kind: ClusterRole\n"), "{every}");
+    assert!(every.contains("[jobs], verbs: [create"), "{every}");
+    let error = client.fail("mirrord/rbac", json!({ "modes": ["fly"] }));
+    assert_eq!(error["data"]["kind"], "invalidParams");
 }
 
 #[test]

@@ -47,9 +47,22 @@ impl Cluster {
     /// `mirrord-server exec` on the laptop, with the rights of `user` (`admin`, or one that
     /// [`Cluster::user`] made).
     pub fn exec(&self, user: &Path, target: &str, options: &[&str], argv: &[&str]) -> Command {
+        self.exec_as(user, target, &serde_json::json!({}), options, argv)
+    }
+
+    /// As [`Cluster::exec`], with more in the configuration.
+    pub fn exec_as(
+        &self,
+        user: &Path,
+        target: &str,
+        more: &serde_json::Value,
+        options: &[&str],
+        argv: &[&str],
+    ) -> Command {
         let config = self.folder().join("mirrord.json");
         let (path, namespace) = target.split_once('@').unwrap_or((target, "shop"));
-        let text = serde_json::json!({"target": {"path": path, "namespace": namespace}});
+        let mut text = more.clone();
+        text["target"] = serde_json::json!({"path": path, "namespace": namespace});
         std::fs::write(&config, text.to_string()).expect("a configuration");
         let mut command = self.at("laptop", product::server());
         command
@@ -70,12 +83,40 @@ impl Cluster {
         self.state.join("pki/admin.kubeconfig")
     }
 
-    /// A user who may do what the Role in `manifests/ROLE.yaml` says, and nothing else: its
-    /// kubeconfig.
-    pub fn user(&self, role: &str) -> PathBuf {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("manifests/{role}.yaml"));
-        self.kubectl(&["apply", "-f", &manifest.display().to_string()]);
-        let token = self.kubectl(&["-n", "shop", "create", "token", role]);
+    /// A user of the namespace `shop` who may do what an agent as a Job takes, and nothing else:
+    /// its kubeconfig.
+    pub fn user(&self, name: &str) -> PathBuf {
+        self.may(
+            name,
+            "shop",
+            &["--forms", "job", "--targets", "pod,deployment"],
+        )
+    }
+
+    /// A user `name` who may do in `namespace` exactly what `mirrord-server rbac` prints for these
+    /// options, and nothing else: its kubeconfig.
+    pub fn may(&self, name: &str, namespace: &str, options: &[&str]) -> PathBuf {
+        let mut rbac = Command::new(product::server());
+        rbac.args(["rbac", "--namespace", namespace, "--name", name])
+            .args(options);
+        let role = run::finish(&mut rbac);
+        assert!(role.status.success(), "{role:?}");
+        let manifest = format!(
+            "{}---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {name}, namespace: {namespace}}}\n",
+            role.stdout
+        );
+        // Each of its Roles, in its namespace.
+        let bindings = role.stdout.lines().filter_map(|line| {
+            let metadata = line.strip_prefix("metadata: ")?;
+            Some(format!(
+                "---\napiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {metadata}\n\
+                 subjects: [{{kind: ServiceAccount, name: {name}, namespace: {namespace}}}]\n\
+                 roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {name}}}\n"
+            ))
+        });
+        let manifest: String = std::iter::once(manifest).chain(bindings).collect();
+        self.apply(&manifest);
+        let token = self.kubectl(&["-n", namespace, "create", "token", name]);
         let admin = std::fs::read_to_string(self.admin()).expect("a kubeconfig");
         let users = admin.find("users:").expect("users");
         let contexts = admin.find("contexts:").expect("contexts");
@@ -85,9 +126,36 @@ impl Cluster {
             token.trim(),
             &admin[contexts..]
         );
-        let path = self.folder().join(format!("{role}.kubeconfig"));
+        let path = self.folder().join(format!("{name}.kubeconfig"));
         std::fs::write(&path, text).expect("a kubeconfig");
         path
+    }
+
+    /// Applies a manifest.
+    pub fn apply(&self, manifest: &str) {
+        let path = self.folder().join("manifest.yaml");
+        std::fs::write(&path, manifest).expect("a manifest");
+        self.kubectl(&["apply", "-f", &path.display().to_string()]);
+    }
+
+    /// Applies a manifest of `manifests/` and waits until its pods are ready.
+    pub fn apply_file(&self, name: &str, namespace: &str) {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("manifests/{name}.yaml"));
+        self.kubectl(&["apply", "-f", &file.display().to_string()]);
+        let all = [
+            "wait",
+            "--for=condition=Ready",
+            "pod",
+            "--all",
+            "--timeout=60s",
+        ];
+        self.kubectl(&[&["-n", namespace], &all[..]].concat());
+    }
+
+    /// An object, as JSON.
+    pub fn object(&self, namespace: &str, what: &str) -> serde_json::Value {
+        let printed = self.kubectl(&["-n", namespace, "get", what, "-o", "json"]);
+        serde_json::from_str(&printed).expect("JSON")
     }
 
     /// What kubectl prints; it must succeed.

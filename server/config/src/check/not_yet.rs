@@ -4,12 +4,10 @@
 use super::Checks;
 use crate::config::Config;
 use crate::config::http_filter::HttpFilterConfig;
-use crate::config::target::Target;
 use crate::problem::Code;
 
 impl Checks {
     pub(super) fn not_yet(&mut self, config: &Config) {
-        self.target_not_yet(config);
         let network = &config.feature.network;
 
         let http = &network.incoming.http_filter;
@@ -32,14 +30,6 @@ impl Checks {
                 "skip_build_tools: not yet: debuggers and build tools always run as if we were \
                  not here",
             );
-        }
-    }
-
-    fn target_not_yet(&mut self, config: &Config) {
-        let target = &config.target.path;
-        if target.value == Some(Target::Targetless) {
-            let message = "target: not yet: an agent without a target comes later";
-            self.warning(Code::NotYet, &target.origin, message);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What tunes processes and tricks of mirrord, and what waits for other parts of ours.
 
 use super::Shape::{Address, Bool, Keys, Text, TextList, Words};
-use super::{Shape, U64, key};
+use super::{Shape, U32, U64, key};
 use crate::group::{Status, Word};
 
 const DELIVERIES: &[Word] = &[
@@ -189,4 +189,18 @@ pub(crate) const EXPERIMENTAL: Shape = Keys(&[
         why: "it was for trying; `tc` on the target's network slows it down for real",
         replacement: None,
     }),
+]);
+
+pub(crate) const STARTUP_RETRY: Shape = Keys(&[
+    key(
+        "min_ms",
+        U64,
+        "The shortest time between two tries, in milliseconds.",
+    ),
+    key(
+        "max_ms",
+        U64,
+        "The longest time between two tries, in milliseconds.",
+    ),
+    key("max_retries", U32, "How often it is tried again."),
 ]);

@@ -1,6 +1,6 @@
 //! What the cluster says about an agent that starts.
 
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, Event, Pod};
 
 /// How far an agent's pod is.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,22 +25,14 @@ const LASTING: [&str; 7] = [
     "RunContainerError",
 ];
 
-/// The state of the agent's pod.
-pub fn of_pod(pod: &Pod) -> State {
+/// The state of the agent's pod, in which `container` is the agent's.
+pub fn of_pod(pod: &Pod, container: &str) -> State {
     let Some(status) = &pod.status else {
         return State::Waits("the pod was created".into());
     };
-    let said = |reason: Option<&String>, message: Option<&String>| -> String {
-        let parts = [reason, message].into_iter().flatten();
-        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
-    };
-    let containers = status.container_statuses.iter().flatten();
-    for state in containers.filter_map(|container| container.state.as_ref()) {
-        if state.running.is_some() {
-            return State::Runs;
-        }
-        // It may have said why in its log, which is read when it ran.
-        if state.terminated.is_some() {
+    if let Some(state) = state_of(pod, container) {
+        // One that has ended may have said why in its log, which is read when it ran.
+        if state.running.is_some() || state.terminated.is_some() {
             return State::Runs;
         }
         if let Some(waiting) = &state.waiting {
@@ -66,17 +58,27 @@ pub fn of_pod(pod: &Pod) -> State {
     }
 }
 
-/// Why the agent's container has ended, if it has: `OOMKilled`, `Evicted: The node was low on …`.
-pub fn ending(pod: &Pod) -> Option<String> {
+fn said(reason: Option<&String>, message: Option<&String>) -> String {
+    let parts = [reason, message].into_iter().flatten();
+    parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+}
+
+/// The state of a container, of the pod's own or one that was put into it.
+fn state_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a ContainerState> {
     let status = pod.status.as_ref()?;
-    let said = |reason: Option<&String>, message: Option<&String>| {
-        let parts = [reason, message].into_iter().flatten();
-        parts.map(String::as_str).collect::<Vec<_>>().join(": ")
-    };
+    let own = status.container_statuses.iter().flatten();
+    let added = status.ephemeral_container_statuses.iter().flatten();
+    let mut all = own.chain(added);
+    let found = all.find(|status| status.name == container)?;
+    found.state.as_ref()
+}
+
+/// Why the agent's container has ended, if it has: `OOMKilled`, `Evicted: The node was low on …`.
+pub fn ending(pod: &Pod, container: &str) -> Option<String> {
+    let status = pod.status.as_ref()?;
     let words = said(status.reason.as_ref(), status.message.as_ref());
-    let containers = status.container_statuses.iter().flatten();
-    let states = containers.filter_map(|container| container.state.as_ref());
-    let ended = states.filter_map(|state| state.terminated.as_ref()).next();
+    let state = state_of(pod, container);
+    let ended = state.and_then(|state| state.terminated.as_ref());
     match (ended, status.phase.as_deref()) {
         (Some(_), _) if !words.is_empty() => Some(words),
         (Some(ended), _) => Some(format!(
@@ -129,7 +131,7 @@ mod tests {
                 "Unschedulable: 0/1 nodes are available",
             ),
         ] {
-            assert_eq!(of_pod(&pod(status)), State::Failed(words.into()));
+            assert_eq!(of_pod(&pod(status), "agent"), State::Failed(words.into()));
         }
         let event: Event = serde_json::from_value(json!({
             "metadata": {}, "involvedObject": {}, "reason": "FailedCreate",
@@ -144,27 +146,49 @@ mod tests {
         let killed = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
         let mut killed = container(killed);
         assert_eq!(
-            ending(&pod(killed.clone())).unwrap(),
+            ending(&pod(killed.clone()), "agent").unwrap(),
             "OOMKilled, exit code 137"
         );
         killed["reason"] = json!("Evicted");
         killed["message"] = json!("The node was low on memory.");
         let words = "Evicted: The node was low on memory.";
-        assert_eq!(ending(&pod(killed)).unwrap(), words);
+        assert_eq!(ending(&pod(killed), "agent").unwrap(), words);
         let evicted = json!({"phase": "Failed", "reason": "Evicted"});
-        assert_eq!(ending(&pod(evicted)).unwrap(), "Evicted");
+        assert_eq!(ending(&pod(evicted), "agent").unwrap(), "Evicted");
         let runs = container(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
-        assert_eq!(ending(&pod(runs)), None);
+        assert_eq!(ending(&pod(runs), "agent"), None);
     }
 
     #[test]
     fn what_passes_is_waited_for() {
         let creating = container(json!({"waiting": {"reason": "ContainerCreating"}}));
         assert_eq!(
-            of_pod(&pod(creating)),
+            of_pod(&pod(creating), "agent"),
             State::Waits("ContainerCreating".into())
         );
         let runs = container(json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
-        assert_eq!(of_pod(&pod(runs)), State::Runs);
+        assert_eq!(of_pod(&pod(runs), "agent"), State::Runs);
+    }
+
+    #[test]
+    fn a_container_that_was_put_into_a_pod_is_found_among_its_own() {
+        let status = |name: &str, state: Value| json!({"name": name, "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": state});
+        let runs = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+        let ended = json!({"terminated": {"exitCode": 0}});
+        let pod = pod(json!({
+            "phase": "Running",
+            "containerStatuses": [status("web", runs)],
+            "ephemeralContainerStatuses": [
+                status("old", ended),
+                status("new", json!({"waiting": {"reason": "ErrImageNeverPull", "message": "no"}})),
+            ],
+        }));
+        assert_eq!(of_pod(&pod, "web"), State::Runs);
+        assert_eq!(
+            of_pod(&pod, "new"),
+            State::Failed("ErrImageNeverPull: no".into())
+        );
+        assert_eq!(ending(&pod, "old").unwrap(), "it ended, exit code 0");
+        assert_eq!(ending(&pod, "web"), None);
     }
 }

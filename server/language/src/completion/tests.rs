@@ -101,12 +101,12 @@ fn keys_that_do_something_come_first() {
     let offered = labels(Json, "{¦}", &NotLive);
     // By name among themselves.
     assert!(
-        offered.starts_with("accept_invalid_certificates feature "),
+        offered.starts_with("accept_invalid_certificates agent feature "),
         "{offered}"
     );
     let place = |key: &str| offered.split(' ').position(|label| label == key).unwrap();
     assert!(
-        place("target") < place("agent") && place("agent") < place("operator"),
+        place("target") < place("profile") && place("profile") < place("operator"),
         "{offered}"
     );
     assert!(place("target") < place("$schema"), "{offered}");

@@ -187,33 +187,40 @@ fn each_flag_beats_the_environment_which_beats_the_file() {
 }
 
 #[test]
-fn flags_about_agents_in_a_cluster_are_told_to_have_no_effect_yet() {
-    for flags in [
-        &["--agent-namespace", "a"][..],
-        &["-a", "a"],
-        &["--agent-log-level", "debug"],
-        &["-l", "debug"],
-        &["--agent-image", "a"],
-        &["-i", "a"],
-        &["--agent-ttl", "30"],
-        &["--agent-startup-timeout", "30"],
-        &["--ephemeral-container"],
-        &["-e"],
+fn flags_about_a_cluster_stand_for_their_keys() {
+    for (flags, key, value) in [
+        (
+            &["--agent-namespace", "a"][..],
+            "agent.namespace",
+            json!("a"),
+        ),
+        (&["-a", "a"], "agent.namespace", json!("a")),
+        (
+            &["--agent-log-level", "debug"],
+            "agent.log_level",
+            json!("debug"),
+        ),
+        (&["-l", "debug"], "agent.log_level", json!("debug")),
+        (&["--agent-image", "a"], "agent.image", json!("a")),
+        (&["-i", "a"], "agent.image", json!("a")),
+        (&["--agent-ttl", "30"], "agent.ttl", json!(30)),
+        (
+            &["--agent-startup-timeout", "30"],
+            "agent.startup_timeout",
+            json!(30),
+        ),
+        (&["--ephemeral-container"], "agent.ephemeral", json!(true)),
+        (&["-e"], "agent.ephemeral", json!(true)),
     ] {
         let reading = reading(flags, &[], &json!({}));
-        assert!(reading.is_ok(), "{flags:?}: {:?}", reading.problems);
-        let told: Vec<String> = reading.problems.iter().map(ToString::to_string).collect();
         assert!(
-            told.iter().any(|text| text.contains("not yet")),
-            "{flags:?}: {told:?}"
+            reading.problems.is_empty(),
+            "{flags:?}: {:?}",
+            reading.problems
         );
-        let unserved = reading.unserved.iter();
-        assert_eq!(
-            unserved
-                .filter(|one| one.origin.to_string().starts_with("--"))
-                .count(),
-            1
-        );
+        let (found, origin) = at(&reading, key);
+        assert_eq!(found, value, "{flags:?}");
+        assert!(origin.starts_with("--"), "{flags:?}: {origin}");
     }
     let namespace = reading(&["-n", "shop"], &[], &json!({}));
     assert_eq!(at(&namespace, "target.namespace").0, "shop");

@@ -1,17 +1,15 @@
-//! `mirrord/kube/*` and `mirrord/rbac`. What the cluster refuses is a partial result with its
+//! `mirrord/kube/*`. What the cluster refuses is a partial result with its
 //! reason, never a failed picker.
 
 use std::time::Duration;
 
 use mirrord_editor_protocol::kube::{
-    Context, ContextsParams, ContextsResult, NamespacesParams, NamespacesResult, RbacParams,
-    RbacResult,
+    Context, ContextsParams, ContextsResult, NamespacesParams, NamespacesResult,
 };
 use mirrord_kubernetes::{Access, Environment, kubeconfig};
 
 use super::{Outcome, apart};
 use crate::daemon::client::Client;
-use crate::daemon::failure::Failure;
 
 /// A picker waits no longer.
 const DEADLINE: Duration = Duration::from_secs(15);
@@ -65,11 +63,6 @@ pub async fn namespaces(client: &Client, params: NamespacesParams) -> Outcome<Na
         namespaces.retain(|name| name.contains(&query));
     }
     Ok(NamespacesResult { namespaces, reason })
-}
-
-/// The least role.
-pub async fn rbac(_: &Client, _: RbacParams) -> Outcome<RbacResult> {
-    Err(Failure::needs_cluster("a role for Kubernetes"))
 }
 
 /// Whose kubeconfig, helpers and proxies decide.

@@ -21,6 +21,9 @@ const UNUSED: Duration = Duration::from_secs(10);
 /// After a failed accept (no descriptors left).
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How long a session's goodbye may be on its way.
+const GOODBYE: Duration = Duration::from_secs(3);
+
 /// How it ended.
 pub enum Over {
     /// Nobody wants the agent any more.
@@ -73,7 +76,12 @@ pub async fn serve(
                 Err(error) => error.to_string(),
             },
             () = sleep_until(unused_at), if carries.is_empty() => return Over::Enough,
-            _ = terminate.recv() => return Over::Enough,
+            _ = terminate.recv() => {
+                if agent.job.is_none() {
+                    let_go(carries).await;
+                }
+                return Over::Enough;
+            }
         }
     };
     // What still hangs there lets go, so that a session that lives calls anew.
@@ -83,5 +91,13 @@ pub async fn serve(
         _called = socket.accept() => Over::Lost(reason),
         () = tokio::time::sleep(UNUSED) => Over::Enough,
         _ = terminate.recv() => Over::Enough,
+    }
+}
+
+/// An agent that cannot be removed ends by the session's goodbye, which is on its way to it.
+async fn let_go(mut carries: JoinSet<Result<(), mirrord_kubernetes::Error>>) {
+    let gone = async { while carries.join_next().await.is_some() {} };
+    if tokio::time::timeout(GOODBYE, gone).await.is_err() {
+        tracing::debug!("the session still holds its links; its agent ends by its grace time");
     }
 }
