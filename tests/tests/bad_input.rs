@@ -49,7 +49,10 @@ fn targets_that_do_not_exist_say_what_to_do() {
         ("sandbox/nowhere", &["nowhere", "sandbox up"][..]),
         ("process/999999999", &["999999999"]),
         ("process/x", &["process/"]),
-        ("pod/web", &["pod/web", "how to reach a cluster"]),
+        (
+            "pod/web",
+            &["pod/web", "no cluster is configured", "KUBECONFIG"],
+        ),
         ("web", &["sandbox/NAME", "process/PID"]),
     ] {
         let ended = server(

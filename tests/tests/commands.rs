@@ -104,9 +104,9 @@ fn flags_beat_the_environment_and_the_file() {
     assert!(!with.starts_with("None"), "{with}");
     let without = finish(&mut exec(&pod, &["-x", "POD_NAME"], &plain)).stdout;
     assert!(without.starts_with("None"), "{without}");
-    let cluster = finish(&mut exec(&pod, &["--agent-image", "x"], &["/bin/true"]));
-    assert!(
-        cluster.status.success() && cluster.stderr.contains("--agent-image"),
-        "{cluster:?}"
-    );
+    let cluster = finish(&mut exec(&pod, &["--agent-ttl", "99999"], &["/bin/true"]));
+    assert_eq!(cluster.status.code(), Some(125), "{cluster:?}");
+    for word in ["agent.ttl", "--agent-ttl", "seconds"] {
+        assert!(cluster.stderr.contains(word), "{word:?}: {cluster:?}");
+    }
 }

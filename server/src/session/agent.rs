@@ -131,7 +131,9 @@ pub async fn warm_key(target: &Target, cluster: &ClusterTerms) -> Result<String>
     Ok(match target {
         Target::Targetless | Target::Kubernetes(_) => {
             let how = serde_json::to_string(&(&cluster.settings, &cluster.needs))?;
-            format!("{target} {} {how}", cluster.access.place().await?)
+            let place = cluster.access.place().await;
+            let place = place.with_context(|| format!("{target} cannot be looked for"))?;
+            format!("{target} {place} {how}")
         }
         _ => target.to_string(),
     })
