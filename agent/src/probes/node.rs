@@ -6,14 +6,13 @@
 use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU32;
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use mirrord_protocol::control::AddressPair;
-use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
+use mirrord_sock_diag::{Kernel, Transport};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Names of the processes that the kubelet runs in, by distribution of Kubernetes: its own, MicroK8s'
@@ -22,21 +21,6 @@ const KUBELETS: [&str; 5] = ["kubelet", "kubelite", "k3s", "k3s-server", "k3s-ag
 
 /// A kubelet that was started anew is found within this time.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-
-/// `NETLINK_SOCK_DIAG`, `SOCK_DIAG_BY_FAMILY`, `NLM_F_REQUEST`, `NLM_F_DUMP`, `NLMSG_ERROR`
-/// (linux/netlink.h, linux/sock_diag.h).
-const SOCK_DIAG: u32 = 4;
-const BY_FAMILY: u16 = 20;
-const REQUEST: u16 = 1;
-const DUMP: u16 = 0x300;
-const ERROR: u16 = 2;
-/// `struct nlmsghdr`, `struct inet_diag_req_v2` and `struct inet_diag_msg` (linux/inet_diag.h).
-const HEADER: usize = 16;
-const QUESTION: usize = 56;
-const STATE_AT: usize = HEADER + 1;
-const INODE_AT: usize = HEADER + 68;
-/// `TCP_LISTEN` (net/tcp_states.h): the kernel answers with a listener when there is no connection.
-const LISTEN: u8 = 10;
 
 /// Who is at the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +39,7 @@ pub(super) enum Origin {
 
 /// The node.
 pub(super) struct Node {
-    netlink: Mutex<OwnedFd>,
+    kernel: Mutex<Kernel>,
     kubelets: Mutex<Kubelets>,
 }
 
@@ -78,32 +62,20 @@ impl Node {
             return Ok(None);
         }
         // Only that thread goes there, and comes back with a socket.
-        let opening = std::thread::spawn(move || -> io::Result<OwnedFd> {
+        let opening = std::thread::spawn(move || -> io::Result<Kernel> {
             move_into_link_name_space(theirs.as_fd(), Some(LinkNameSpaceType::Network))?;
-            netlink()
+            Kernel::open()
         });
-        let netlink = opening
+        let kernel = opening
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("the thread that asks failed")))?;
-        Ok(Some(Node::with(netlink)?))
+        Ok(Some(Node::with(kernel)?))
     }
 
-    fn with(netlink: OwnedFd) -> io::Result<Node> {
-        // Without the kernel's `tcp_diag` there is no socket that could be found: asked for all of
-        // no state at all, it says "none", or that it does not know the question.
-        let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
-        rustix::net::send(
-            &netlink,
-            &question(nobody, nobody, REQUEST | DUMP, 0),
-            SendFlags::empty(),
-        )?;
-        let mut answer = [0u8; 1024];
-        let (size, _) = rustix::net::recv(&netlink, &mut answer[..], RecvFlags::empty())?;
-        if let Some(errno) = error(&answer[..size])? {
-            return Err(io::Error::from_raw_os_error(errno));
-        }
+    fn with(kernel: Kernel) -> io::Result<Node> {
+        kernel.check()?;
         Ok(Node {
-            netlink: Mutex::new(netlink),
+            kernel: Mutex::new(kernel),
             kubelets: Mutex::default(),
         })
     }
@@ -124,20 +96,11 @@ impl Node {
 
     /// The number of the node's socket with these ends (zero: no process has it any more).
     fn inode(&self, local: SocketAddr, peer: SocketAddr) -> io::Result<Option<u32>> {
-        let netlink = self.netlink.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = question(local, peer, REQUEST, u32::MAX);
-        rustix::net::send(&*netlink, &asked, SendFlags::empty())?;
-        let mut answer = [0u8; 1024];
-        let (size, _) = rustix::net::recv(&*netlink, &mut answer[..], RecvFlags::empty())?;
-        let answer = &answer[..size];
-        match error(answer)? {
-            Some(libc::ENOENT) => return Ok(None),
-            Some(errno) => return Err(io::Error::from_raw_os_error(errno)),
-            None => {}
-        }
-        let state = *answer.get(STATE_AT).ok_or_else(short)?;
-        let inode = u32::from_ne_bytes(take(answer, INODE_AT).ok_or_else(short)?);
-        Ok((state != LISTEN).then_some(inode))
+        let kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kernel.find(Transport::Tcp, local, peer)?;
+        Ok(found
+            .filter(|found| !found.listens)
+            .map(|found| found.inode))
     }
 
     fn is_kubelets(&self, inode: u32) -> bool {
@@ -155,16 +118,6 @@ impl Node {
         };
         holds(&kubelets.pids)
     }
-}
-
-fn netlink() -> io::Result<OwnedFd> {
-    let protocol = NonZeroU32::new(SOCK_DIAG).map(Protocol::from_raw);
-    Ok(rustix::net::socket_with(
-        AddressFamily::NETLINK,
-        SocketType::RAW,
-        SocketFlags::CLOEXEC,
-        protocol,
-    )?)
 }
 
 /// Processes with a kubelet's name in the network namespace of process 1: one in a container of its
@@ -190,58 +143,6 @@ fn has_socket(pid: i32, inode: u32) -> bool {
     entries.any(|entry| fs::read_link(entry.path()).is_ok_and(|to| to.as_os_str() == &wanted[..]))
 }
 
-/// The errno of an answer that is an error.
-fn error(answer: &[u8]) -> io::Result<Option<i32>> {
-    let kind = u16::from_ne_bytes(take(answer, 4).ok_or_else(short)?);
-    if kind != ERROR {
-        return Ok(None);
-    }
-    Ok(Some(-i32::from_ne_bytes(
-        take(answer, HEADER).ok_or_else(short)?,
-    )))
-}
-
-fn short() -> io::Error {
-    io::Error::other("the kernel's answer about a socket is too short")
-}
-
-fn question(local: SocketAddr, peer: SocketAddr, flags: u16, states: u32) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(HEADER + QUESTION);
-    bytes.extend(((HEADER + QUESTION) as u32).to_ne_bytes());
-    bytes.extend(BY_FAMILY.to_ne_bytes());
-    bytes.extend(flags.to_ne_bytes());
-    bytes.extend([0; 8]);
-    let family = match local {
-        SocketAddr::V4(_) => libc::AF_INET,
-        SocketAddr::V6(_) => libc::AF_INET6,
-    };
-    bytes.extend([family as u8, libc::IPPROTO_TCP as u8, 0, 0]);
-    bytes.extend(states.to_ne_bytes());
-    bytes.extend(local.port().to_be_bytes());
-    bytes.extend(peer.port().to_be_bytes());
-    bytes.extend(address(local.ip()));
-    bytes.extend(address(peer.ip()));
-    bytes.extend([0; 4]);
-    // INET_DIAG_NOCOOKIE: whatever socket it is.
-    bytes.extend([0xff; 8]);
-    bytes
-}
-
-fn address(ip: IpAddr) -> [u8; 16] {
-    match ip {
-        IpAddr::V4(v4) => {
-            let mut bytes = [0; 16];
-            bytes[..4].copy_from_slice(&v4.octets());
-            bytes
-        }
-        IpAddr::V6(v6) => v6.octets(),
-    }
-}
-
-fn take<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..at + N)?.try_into().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
@@ -250,7 +151,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_connection_is_found_with_its_process_until_it_is_closed() {
-        let node = Node::with(netlink().unwrap()).unwrap();
+        let node = Node::with(Kernel::open().unwrap()).unwrap();
         for any in ["127.0.0.1:0", "[::1]:0"] {
             let listener = TcpListener::bind(any).unwrap();
             let server = listener.local_addr().unwrap();

@@ -13,6 +13,19 @@ use mirrord_tests::{product, run};
 /// How long the cluster has to put away what ended: the Job's time to live, and some.
 const PUT_AWAY: Duration = Duration::from_secs(30);
 
+/// A program for Python's `-c` that answers on port 8080 what the pod's own server does not.
+pub const SERVER: &str = r#"
+import http.server
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200); self.end_headers()
+        self.wfile.write(b'from the laptop\n')
+    def log_message(self, *a): pass
+server = http.server.ThreadingHTTPServer(('0.0.0.0', 8080), Answer)
+print('ready', flush=True)
+server.serve_forever()
+"#;
+
 /// The cluster of this run.
 pub struct Cluster {
     state: PathBuf,

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mirrord_cluster_tests::Cluster;
+use mirrord_cluster_tests::{Cluster, SERVER};
 use mirrord_tests::run::{self, Ended, Running};
 use serde_json::{Value, json};
 
@@ -16,19 +16,6 @@ const LOOK: [&str; 3] = [
      cat /var/run/secrets/kubernetes.io/serviceaccount/namespace; echo; \
      curl -sm 5 http://web.shop.svc.cluster.local",
 ];
-
-/// Answers what the pod's own server does not.
-const SERVER: &str = r#"
-import http.server
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers()
-        self.wfile.write(b'from the laptop\n')
-    def log_message(self, *a): pass
-server = http.server.ThreadingHTTPServer(('0.0.0.0', 8080), Answer)
-print('ready', flush=True)
-server.serve_forever()
-"#;
 
 fn succeeds(command: &mut Command) -> Ended {
     let ended = run::finish(command);

@@ -3,21 +3,8 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mirrord_cluster_tests::Cluster;
+use mirrord_cluster_tests::{Cluster, SERVER};
 use mirrord_tests::run::{self, Running};
-
-/// Answers what the pod's own server does not.
-const SERVER: &str = r#"
-import http.server
-class Answer(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200); self.end_headers()
-        self.wfile.write(b'from the laptop\n')
-    def log_message(self, *a): pass
-server = http.server.ThreadingHTTPServer(('0.0.0.0', 8080), Answer)
-print('ready', flush=True)
-server.serve_forever()
-"#;
 
 fn says(command: &mut Command) -> String {
     let ended = run::finish(command);
