@@ -107,7 +107,10 @@ async fn serve(
     loop {
         tokio::select! {
             happened = direct.happened(signals) => match happened? {
-                Happened::Signal(number) => return Ok(number),
+                Happened::Signal(number) => {
+                    ports.tell_the_rest();
+                    return Ok(number);
+                }
                 Happened::Lost(reason) => bail!("the pod is out of reach: {reason}"),
                 Happened::Client(header, stream) => ports.serve(header, stream),
             },

@@ -84,16 +84,24 @@ pub fn finish(command: &mut Command) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("could not start {command:?}: {error}"));
-    Running { child }.finish()
+    Running::of(child).finish()
 }
 
 /// A program that runs; killed when dropped.
 pub struct Running {
     /// Its process.
     pub child: Child,
+    /// What was read of its output behind the awaited line.
+    ahead: Vec<u8>,
 }
 
 impl Running {
+    /// A process of which nothing was read yet.
+    pub fn of(child: Child) -> Running {
+        let ahead = Vec::new();
+        Running { child, ahead }
+    }
+
     /// Starts a command and waits until it has printed a line that begins with `word`.
     pub fn start(command: &mut Command, word: &str) -> (Running, String) {
         let child = command
@@ -102,7 +110,7 @@ impl Running {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("could not start {command:?}: {error}"));
-        let mut running = Running { child };
+        let mut running = Running::of(child);
         let stdout = running.child.stdout.take().expect("piped");
         let (line_tx, line_rx) = std::sync::mpsc::channel();
         let (rest_tx, rest_rx) = std::sync::mpsc::channel();
@@ -120,11 +128,15 @@ impl Running {
             drop(line_tx);
             // Whoever wants the rest asks for the pipe back; nobody reads meanwhile, which is
             // right for the few lines a probe prints.
-            let _ = rest_tx.send(reader.into_inner());
+            let ahead = reader.buffer().to_vec();
+            let _ = rest_tx.send((ahead, reader.into_inner()));
         });
         match line_rx.recv_timeout(DEADLINE) {
             Ok(line) => {
-                running.child.stdout = rest_rx.recv().ok();
+                if let Ok((ahead, stdout)) = rest_rx.recv() {
+                    running.ahead = ahead;
+                    running.child.stdout = Some(stdout);
+                }
                 (running, line)
             }
             Err(_) => {
@@ -165,8 +177,9 @@ impl Running {
                 .map(|reader| reader.join().expect("read"))
                 .unwrap_or_default()
         };
+        let ahead = String::from_utf8_lossy(&self.ahead).into_owned();
         Ended {
-            stdout: text(stdout),
+            stdout: ahead + &text(stdout),
             stderr: text(stderr),
             status,
         }

@@ -169,7 +169,7 @@ impl Debuggee {
             }
         });
         let debuggee = Debuggee {
-            running: Running { child },
+            running: Running::of(child),
             commands,
             answers,
         };

@@ -89,21 +89,32 @@ impl Ports {
     pub(super) async fn look(&mut self) {
         tokio::select! {
             Some(_) = self.connections.join_next() => {}
-            Some(news) = self.news_rx.recv() => match news {
-                IncomingNews::Event(kind) => tracing::info!("{kind:?}"),
-                // The program may come later; until then the pod's own answers.
-                IncomingNews::ListenerGone { subscription, port } => {
-                    if let Some(remote) = self.taken.get(&subscription).copied() {
-                        tell(format_args!(
-                            "a client of port {port} went to the pod's own program: nothing \
-                             listens on port {} of this machine",
-                            remote.to
-                        ));
-                        self.lead(subscription, remote);
-                    }
-                }
-            },
+            Some(news) = self.news_rx.recv() => self.hear(news),
             else => std::future::pending().await,
+        }
+    }
+
+    /// What happened already, before the end.
+    pub(super) fn tell_the_rest(&mut self) {
+        while let Ok(news) = self.news_rx.try_recv() {
+            self.hear(news);
+        }
+    }
+
+    fn hear(&mut self, news: IncomingNews) {
+        match news {
+            IncomingNews::Event(kind) => tracing::info!("{kind:?}"),
+            // The program may come later; until then the pod's own answers.
+            IncomingNews::ListenerGone { subscription, port } => {
+                if let Some(remote) = self.taken.get(&subscription).copied() {
+                    tell(format_args!(
+                        "a client of port {port} went to the pod's own program: nothing \
+                         listens on port {} of this machine",
+                        remote.to
+                    ));
+                    self.lead(subscription, remote);
+                }
+            }
         }
     }
 
