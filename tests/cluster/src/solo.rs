@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use mirrord_tests::programs::PYTHON;
 use mirrord_tests::run::{self, Running};
 
 use crate::Cluster;
@@ -75,7 +76,7 @@ impl<'a> Solo<'a> {
 
     /// A session that steals its port, when it does.
     pub fn stolen(&self) -> Running {
-        let argv = ["python3", "-uc", SERVER];
+        let argv = [PYTHON, "-uc", SERVER];
         let admin = self.cluster.admin();
         let mut server = self
             .cluster

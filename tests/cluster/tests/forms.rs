@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mirrord_cluster_tests::{Cluster, SERVER};
+use mirrord_tests::programs::PYTHON;
 use mirrord_tests::run::{self, Ended, Running};
 use serde_json::{Value, json};
 
@@ -83,7 +84,7 @@ fn an_ephemeral_container_serves_a_session_whole() {
     ];
     let url = format!("http://{}:8080/", cluster.kubectl(&address));
     let ask = || run::finish(cluster.at("node1", "curl").args(["-sm", "5", &url])).stdout;
-    let argv = ["python3", "-uc", SERVER];
+    let argv = [PYTHON, "-uc", SERVER];
     let mut server = cluster.exec_as(&user, &target, &ephemeral, &["--steal"], &argv);
     let (server, _) = Running::start(&mut server, "ready");
     let until = |answer: &str| {

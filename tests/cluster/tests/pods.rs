@@ -4,6 +4,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mirrord_cluster_tests::{Cluster, SERVER};
+use mirrord_tests::programs::PYTHON;
 use mirrord_tests::run::{self, Running};
 
 fn says(command: &mut Command) -> String {
@@ -75,7 +76,7 @@ fn a_stolen_port_is_the_laptops_until_the_program_ends() {
     ];
     let url = format!("http://{}:8080/", cluster.kubectl(&address));
     let ask = || says(cluster.at("node1", "curl").args(["-sm", "5", &url]));
-    let argv = ["python3", "-uc", SERVER];
+    let argv = [PYTHON, "-uc", SERVER];
     let target = format!("pod/{pod}");
     assert_eq!(ask(), "from the pod\n");
     let mut server = cluster.exec(&cluster.admin(), &target, &["--steal"], &argv);

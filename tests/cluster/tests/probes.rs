@@ -4,6 +4,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mirrord_cluster_tests::Cluster;
+use mirrord_tests::programs::PYTHON;
 use mirrord_tests::run::{self, Running};
 
 /// Longer than any probe of the pod may fail, twice: period times threshold, and the time-outs.
@@ -72,7 +73,7 @@ fn a_pod_stays_well_while_all_its_ports_are_stolen_and_clients_behind_the_node_a
     assert_eq!(well.matches("true").count(), 2, "{well}");
     let seen = cluster.folder().join("seen");
     let seen = seen.to_str().unwrap();
-    let argv = ["python3", "-uc", SERVER, seen];
+    let argv = [PYTHON, "-uc", SERVER, seen];
     let mut server = cluster.exec(&cluster.admin(), "pod/probed", &["--steal"], &argv);
     let (server, _) = Running::start(&mut server, "ready");
     // Through the node of the pod, whose address the client then has, as the kubelet has it.

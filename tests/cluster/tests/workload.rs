@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use mirrord_cluster_tests::Cluster;
+use mirrord_tests::programs::PYTHON;
 use mirrord_tests::run::{self, Running};
 
 /// Prints the same in the pod and through us, whatever the machine.
@@ -111,7 +112,7 @@ fn called(cluster: &Cluster, enough: impl Fn(&[String]) -> bool) -> Vec<String> 
 fn of_two_pods_one_is_stolen_and_the_service_goes_on_with_both() {
     let cluster = Cluster::get();
     let seen = cluster.folder().join("seen");
-    let argv = ["python3", "-uc", SERVER, seen.to_str().unwrap()];
+    let argv = [PYTHON, "-uc", SERVER, seen.to_str().unwrap()];
     let mut server = cluster.exec(&cluster.admin(), "deployment/web", &["--steal"], &argv);
     let (server, _) = Running::start(&mut server, "ready");
     let both = |answers: &[String]| {
@@ -136,7 +137,7 @@ fn of_two_pods_one_is_stolen_and_the_service_goes_on_with_both() {
 fn of_two_pods_one_is_mirrored_and_no_client_notices() {
     let cluster = Cluster::get();
     let seen = cluster.folder().join("seen");
-    let argv = ["python3", "-uc", SERVER, seen.to_str().unwrap()];
+    let argv = [PYTHON, "-uc", SERVER, seen.to_str().unwrap()];
     let mut server = cluster.exec(&cluster.admin(), "deployment/web", &[], &argv);
     let (server, _) = Running::start(&mut server, "ready");
     let copies = || {
