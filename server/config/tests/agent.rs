@@ -1,20 +1,16 @@
 //! `agent`: what it says is kept, and what a cluster would refuse is told with its place.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use mirrord_config::config::agent::{Image, PullPolicy};
-use mirrord_config::{Code, Flags, Reading, Severity, Surroundings, read_in};
+use mirrord_config::{Code, Flags, Reading, Severity, read_in};
+
+use self::common::surroundings;
+
+mod common;
 
 fn reading(text: &str, env: &[(&str, &str)]) -> Reading {
-    let env: HashMap<String, String> = env
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    let surroundings = Surroundings {
-        env,
-        git_branch: &|| None,
-    };
+    let surroundings = surroundings(env);
     let text = Some((Path::new("m.yaml"), text));
     read_in(text, None, &Flags::default(), &surroundings)
 }

@@ -1,20 +1,16 @@
 //! What is shown when a configuration is wrong.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use mirrord_config::{Flags, Surroundings, from_text};
+use mirrord_config::{Flags, from_text};
+
+use self::common::surroundings;
+
+mod common;
 
 /// Everything said about a configuration, errors first.
 fn said(name: &str, text: &str, env: &[(&str, &str)]) -> String {
-    let env: HashMap<String, String> = env
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    let surroundings = Surroundings {
-        env,
-        git_branch: &|| None,
-    };
+    let surroundings = surroundings(env);
     match from_text(
         Some((Path::new(name), text)),
         &Flags::default(),

@@ -36,7 +36,7 @@ impl Access {
     ///
     /// # Errors
     /// [`Error::Access`] when there is no usable configuration.
-    pub async fn place(&self) -> Result<String, Error> {
+    pub fn place(&self) -> Result<String, Error> {
         let (config, _) = configuration(self, &Environment::own())?;
         let namespace = self.namespace.as_ref().unwrap_or(&config.default_namespace);
         Ok(format!("{} {namespace}", config.cluster_url))

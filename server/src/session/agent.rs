@@ -127,11 +127,11 @@ async fn fresh(
 /// What a kept agent is found by: the same for sessions that the same agent can serve. A name in a
 /// cluster is not the whole of it: the namespace and the cluster may be others, and an agent that was
 /// started with less than is wanted now cannot serve.
-pub async fn warm_key(target: &Target, cluster: &ClusterTerms) -> Result<String> {
+pub fn warm_key(target: &Target, cluster: &ClusterTerms) -> Result<String> {
     Ok(match target {
         Target::Targetless | Target::Kubernetes(_) => {
             let how = serde_json::to_string(&(&cluster.settings, &cluster.needs))?;
-            let place = cluster.access.place().await;
+            let place = cluster.access.place();
             let place = place.with_context(|| format!("{target} cannot be looked for"))?;
             format!("{target} {place} {how}")
         }

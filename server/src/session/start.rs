@@ -109,7 +109,7 @@ pub async fn start_in(
 
     let launched = matches!(work, Work::Launch(_));
     let cluster = ClusterTerms::of(&config);
-    let warm_key = warm_key(&target, &cluster).await?;
+    let warm_key = warm_key(&target, &cluster)?;
     let agent = Agent::start(&target, &warm_key, agent, &folder, launched, cluster).await?;
     for text in agent.started.notes.iter().cloned() {
         // Whoever launches programs into the session gets them with the launch.
