@@ -15,11 +15,11 @@ pub fn check() -> Count {
             for offender in &offenders {
                 println!("   {offender}");
             }
-            Count::one(offenders.is_empty())
+            Count::one(offenders.is_empty(), "licences")
         }
         Err(error) => {
             println!("   {error:#}");
-            Count::one(false)
+            Count::one(false, "licences")
         }
     }
 }

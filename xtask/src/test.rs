@@ -5,6 +5,7 @@
 
 mod cluster;
 mod count;
+mod failures;
 mod lint;
 mod protocol;
 mod sandbox;
@@ -57,15 +58,19 @@ pub fn run(stages: &[Stage]) -> Result<bool> {
             Stage::Cluster => cluster::run(),
         };
         let count = count.unwrap_or_else(|error| {
-            println!("stage {name} broke off: {error:#}");
-            Count {
-                failed: 1,
-                ..Count::default()
-            }
+            let broke_off = format!("stage {name} broke off: {error:#}");
+            println!("{broke_off}");
+            Count::one(false, &broke_off)
         });
         println!("== stage {name} took {} s", started.elapsed().as_secs());
         println!("{name}: {count}");
         total += count;
+    }
+    if !total.failures.is_empty() {
+        println!("== what failed, once more");
+    }
+    for failure in &total.failures {
+        println!("{failure}");
     }
     println!("{total}");
     Ok(total.failed == 0 && total.passed > 0)

@@ -76,7 +76,10 @@ impl Cluster {
         let (path, namespace) = target.split_once('@').unwrap_or((target, "shop"));
         let mut text = more.clone();
         text["target"] = serde_json::json!({"path": path, "namespace": namespace});
-        std::fs::write(&config, text.to_string()).expect("a configuration");
+        // At once: a session that was started before may be reading the one that is there.
+        let written = self.folder().join("mirrord.json.new");
+        std::fs::write(&written, text.to_string()).expect("a configuration");
+        std::fs::rename(&written, &config).expect("a configuration");
         let mut command = self.at("laptop", product::server());
         command
             .env("KUBECONFIG", user)

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mirrord_tests::programs::PYTHON;
 use mirrord_tests::run::{self, Running};
+use serde_json::Value;
 
 use crate::Cluster;
 
@@ -86,11 +87,21 @@ impl<'a> Solo<'a> {
         server
     }
 
-    /// A field of its pod that is not being removed.
-    pub fn pod(&self, path: &str) -> String {
-        let path = format!("jsonpath={{.items[0]{path}}}");
-        let of_solo = ["get", "pods", "-n", "shop", "-l", "app=solo", "-o", &path];
-        self.cluster.kubectl(&of_solo)
+    /// A field of its pod that is not being removed, as text: `/spec/nodeName`, a JSON pointer
+    /// (RFC 6901).
+    pub fn pod(&self, pointer: &str) -> String {
+        let of_solo = ["get", "pods", "-n", "shop", "-l", "app=solo", "-o", "json"];
+        let list: Value = serde_json::from_str(&self.cluster.kubectl(&of_solo)).expect("JSON");
+        let pods = list["items"].as_array().expect("a list of pods");
+        let mut staying = pods
+            .iter()
+            .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+        let pod = staying.next().expect("a pod that stays");
+        match pod.pointer(pointer) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => String::new(),
+        }
     }
 
     /// What a client of the Service hears; what goes wrong is as good as silence.

@@ -37,7 +37,7 @@ fn agent(cluster: &Cluster, not: &str) -> String {
 
 /// As a process of the pod's node.
 fn on_node(cluster: &Cluster, solo: &Solo<'_>, argv: &[&str]) -> String {
-    let node = format!("{}:", solo.pod(".spec.nodeName"));
+    let node = format!("{}:", solo.pod("/spec/nodeName"));
     ok(cluster.at(&node, argv[0]).args(&argv[1..]))
 }
 
@@ -71,10 +71,10 @@ fn a_session_follows_its_target_to_another_pod() {
     let cluster = Cluster::get();
     let solo = Solo::start(&cluster);
     let session = solo.stolen();
-    let first = solo.pod(".metadata.name");
+    let first = solo.pod("/metadata/name");
     cluster.kubectl(&["delete", "pod", "-n", "shop", &first]);
     solo.rolled_out();
-    assert_ne!(solo.pod(".metadata.name"), first);
+    assert_ne!(solo.pod("/metadata/name"), first);
     solo.until(LAPTOP);
     // A rollout is the same, with both pods there for a while.
     cluster.kubectl(&["rollout", "restart", "-n", "shop", "deployment/solo"]);
@@ -88,12 +88,12 @@ fn a_container_that_starts_anew_is_followed() {
     let cluster = Cluster::get();
     let solo = Solo::start(&cluster);
     let session = solo.stolen();
-    let id = solo.pod(".status.containerStatuses[0].containerID");
+    let id = solo.pod("/status/containerStatuses/0/containerID");
     let id = id.strip_prefix("containerd://").unwrap();
     let kill = ["ctr", "-n", "k8s.io", "task", "kill", "-s", "SIGKILL", id];
     on_node(&cluster, &solo, &kill);
     let deadline = Instant::now() + Duration::from_secs(60);
-    while solo.pod(".status.containerStatuses[0].restartCount") == "0" {
+    while solo.pod("/status/containerStatuses/0/restartCount") == "0" {
         assert!(
             Instant::now() < deadline,
             "the container was not started anew"

@@ -33,7 +33,7 @@ fn a_squatter_on_the_agents_port_is_told_nothing_and_the_session_ends() {
     let cluster = Cluster::get();
     let solo = Solo::start(&cluster);
     let session = solo.stolen();
-    let node = format!("{}:", solo.pod(".spec.nodeName"));
+    let node = format!("{}:", solo.pod("/spec/nodeName"));
     let ok = |place: &str, argv: &[&str]| {
         let ended = run::finish(cluster.at(place, argv[0]).args(&argv[1..]));
         assert!(ended.status.success(), "{argv:?}: {ended:?}");

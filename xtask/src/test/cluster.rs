@@ -74,7 +74,10 @@ pub fn run() -> Result<Count> {
     if count.failed > 0 {
         cluster.show_events();
     }
-    count += Count::one(cluster.down());
+    count += Count::one(
+        cluster.down(),
+        "something of the cluster was left on this machine",
+    );
     Ok(count)
 }
 
@@ -117,8 +120,13 @@ impl Cluster {
     /// What the cluster has to say when a test failed.
     fn show_events(&self) {
         for what in [
-            ["get", "pods", "-A", "-o", "wide"],
-            ["get", "events", "-A", "-o", "wide"],
+            &["get", "pods", "-A", "-o", "wide"][..],
+            &[
+                "get",
+                "events",
+                "-A",
+                "--sort-by=.metadata.creationTimestamp",
+            ],
         ] {
             if let Err(error) = command::run(self.kubectl().args(what)) {
                 println!("-- {error:#}");

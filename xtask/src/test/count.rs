@@ -3,8 +3,10 @@
 use std::fmt;
 use std::ops::AddAssign;
 
+use super::failures;
+
 /// How many checks passed, failed and were skipped.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Count {
     /// Ran and held.
     pub passed: u32,
@@ -12,6 +14,8 @@ pub struct Count {
     pub failed: u32,
     /// Did not run; the reason was printed.
     pub skipped: u32,
+    /// What the failed ones said, to be told again at the end.
+    pub failures: Vec<String>,
 }
 
 impl AddAssign for Count {
@@ -19,6 +23,7 @@ impl AddAssign for Count {
         self.passed += other.passed;
         self.failed += other.failed;
         self.skipped += other.skipped;
+        self.failures.extend(other.failures);
     }
 }
 
@@ -33,19 +38,27 @@ impl fmt::Display for Count {
 }
 
 impl Count {
-    /// One check.
-    pub fn one(held: bool) -> Self {
+    /// One check, by what it is about.
+    pub fn one(held: bool, what: &str) -> Self {
         Count {
             passed: u32::from(held),
             failed: u32::from(!held),
             skipped: 0,
+            failures: if held {
+                Vec::new()
+            } else {
+                vec![what.to_owned()]
+            },
         }
     }
 
     /// Adds up every `test result: …` line of Rust's test programs. A program that failed without
     /// such a line (it crashed, or did not compile) counts as one failure.
     pub fn of_rust_tests(printed: &str, succeeded: bool) -> Self {
-        let mut count = Count::default();
+        let mut count = Count {
+            failures: failures::of_rust_tests(printed),
+            ..Count::default()
+        };
         for line in printed
             .lines()
             .filter_map(|line| line.trim().strip_prefix("test result: "))
@@ -67,7 +80,7 @@ impl Count {
             }
         }
         if !succeeded && count.failed == 0 {
-            count.failed = 1;
+            count += Count::one(false, "a test program broke off, or was not built");
         }
         count
     }
@@ -83,15 +96,19 @@ impl Count {
             sums.next()
         };
         let (Some(passed), Some(failed)) = (sum("pass"), sum("fail")) else {
-            return Count::one(false);
+            return Count::one(false, "the report of the tests broke off");
         };
         let mut count = Count {
             passed,
             failed: failed + sum("cancelled").unwrap_or(0),
             skipped: sum("skipped").unwrap_or(0) + sum("todo").unwrap_or(0),
+            failures: failures::of_tap(printed),
         };
         if !succeeded && count.failed == 0 {
-            count.failed = 1;
+            count += Count::one(
+                false,
+                "the tests ended with a failure that no test reported",
+            );
         }
         count
     }
@@ -112,7 +129,8 @@ mod tests {
             Count {
                 passed: 3,
                 failed: 2,
-                skipped: 1
+                skipped: 1,
+                failures: Vec::new(),
             }
         );
         assert_eq!(
@@ -130,6 +148,7 @@ mod tests {
             passed: 2,
             failed: 2,
             skipped: 1,
+            failures: Vec::new(),
         };
         assert_eq!(Count::of_tap(printed, false), count);
         assert_eq!(Count::of_tap("TAP version 13\nok 1 - a\n", true).failed, 1);

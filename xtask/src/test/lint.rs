@@ -70,7 +70,7 @@ fn check(what: &str, command: &mut Command) -> Count {
         }
     };
     println!("-- {what}: {}", if held { "ok" } else { "FAILED" });
-    Count::one(held)
+    Count::one(held, what)
 }
 
 /// Schemas and pages are those of the code.
@@ -84,7 +84,7 @@ fn schemas() -> Count {
         }
     };
     println!("-- schemas: {}", if held { "ok" } else { "FAILED" });
-    Count::one(held)
+    Count::one(held, "schemas")
 }
 
 /// Licences, duplicate bans and sources of every dependency. `cargo deny` is used where it is

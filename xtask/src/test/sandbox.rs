@@ -87,7 +87,7 @@ fn pass(who: &str, user: Option<u32>, public: &Path) -> Result<Count> {
         .status()
         .context("could not start the demo")?;
     println!("-- the demo {who}: {status}");
-    count += Count::one(status.success());
+    count += Count::one(status.success(), &format!("the demo {who}: {status}"));
     let mut programs: Vec<PathBuf> = std::fs::read_dir(&tests)?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;
