@@ -9,6 +9,7 @@
 //! the language features) has no plain side: there the figures themselves count.
 
 mod client;
+pub mod cluster;
 mod daemon;
 mod figures;
 mod language;

@@ -3,6 +3,7 @@
 mod agent_image;
 mod bench;
 mod build;
+mod cluster;
 mod command;
 mod demo;
 mod fuzz;
@@ -35,6 +36,9 @@ enum Command {
         /// Also write the figures to FILE, as a JSON list.
         #[arg(long, value_name = "FILE")]
         json: Option<std::path::PathBuf>,
+        /// In a cluster of namespaces on this machine instead (root).
+        #[arg(long)]
+        cluster: bool,
         /// Only operations whose name contains this.
         #[arg(long, default_value = "")]
         only: String,
@@ -78,7 +82,12 @@ fn main() -> anyhow::Result<()> {
             println!("{}", folder.display());
         }
         Command::Demo => demo::run()?,
-        Command::Bench { json, only } => bench::run(json.as_deref(), &only)?,
+        Command::Bench {
+            json,
+            cluster: true,
+            only,
+        } => bench::cluster::run(json.as_deref(), &only)?,
+        Command::Bench { json, only, .. } => bench::run(json.as_deref(), &only)?,
         Command::AgentImage { out } => agent_image::write(&out)?,
         Command::Fuzz { targets, seconds } => fuzz::search(&targets, seconds)?,
         Command::Schemas { check } => {

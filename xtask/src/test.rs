@@ -3,7 +3,7 @@
 //! Each stage says what it runs and closes with its count; the last line is the sum. What could
 //! not be run says why and counts as skipped, never as passed.
 
-mod cluster;
+pub mod cluster;
 mod count;
 mod failures;
 mod lint;

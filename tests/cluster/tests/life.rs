@@ -152,6 +152,63 @@ fn a_laptop_without_a_network_gives_the_pod_its_traffic_and_takes_it_again() {
     solo.end(session);
 }
 
+/// Longer than an agent waits for its session: 20 s to notice that nobody answers, and a minute.
+const LONGER_THAN_GRACE: Duration = Duration::from_secs(100);
+
+#[test]
+fn a_laptop_that_slept_goes_on_with_another_agent() {
+    let cluster = Cluster::get();
+    let solo = Solo::start(&cluster);
+    let session = solo.stolen();
+    let first = agent(&cluster, "");
+    let cable = |state| {
+        ok(cluster
+            .at("fabric", "ip")
+            .args(["link", "set", "to-laptop", state]))
+    };
+    let all = |signal: &str| {
+        for pid in processes_of(cluster.folder(), "") {
+            ok(Command::new("kill").args([signal, &pid.to_string()]));
+        }
+    };
+    let slept = Instant::now();
+    all("-STOP");
+    cable("down");
+    solo.until(POD);
+    while slept.elapsed() < LONGER_THAN_GRACE {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    cable("up");
+    all("-CONT");
+    solo.until(LAPTOP);
+    assert_ne!(agent(&cluster, &first), first);
+    solo.end(session);
+}
+
+#[test]
+fn a_drained_node_moves_target_and_agent_to_another() {
+    let cluster = Cluster::get();
+    let solo = Solo::start(&cluster);
+    let session = solo.stolen();
+    let node = solo.pod("/spec/nodeName");
+    let drain = [
+        "drain",
+        &node,
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        "--force",
+        "--timeout=90s",
+    ];
+    cluster.kubectl(&drain);
+    solo.rolled_out();
+    assert_ne!(solo.pod("/spec/nodeName"), node);
+    solo.until(LAPTOP);
+    cluster.kubectl(&["uncordon", &node]);
+    let web = ["rollout", "status", "-n", "shop", "deployment/web"];
+    cluster.kubectl(&[&web[..], &["--timeout=90s"]].concat());
+    solo.end(session);
+}
+
 #[test]
 fn a_target_that_is_gone_for_good_ends_the_session_with_the_reason() {
     let cluster = Cluster::get();
@@ -194,18 +251,23 @@ fn what_a_killed_session_left_is_removed_by_the_next_one() {
 
 /// The process that holds the agent of the session whose runtime folder this is.
 fn holder_in(folder: &std::path::Path) -> u32 {
+    let found = processes_of(folder, "@cluster-agent");
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0]
+}
+
+/// The processes of the product that have this runtime folder, and these words among their arguments.
+fn processes_of(folder: &std::path::Path, words: &str) -> Vec<u32> {
     let folder = folder.to_str().unwrap();
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     let found = entries.filter_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
         let read = |name: &str| std::fs::read(entry.path().join(name)).ok();
-        let is_holder = String::from_utf8_lossy(&read("cmdline")?).contains("@cluster-agent");
+        let is_it = String::from_utf8_lossy(&read("cmdline")?).contains(words);
         let is_ours = String::from_utf8_lossy(&read("environ")?).contains(folder);
-        (is_holder && is_ours).then_some(pid)
+        (is_it && is_ours).then_some(pid)
     });
-    let found: Vec<u32> = found.collect();
-    assert_eq!(found.len(), 1, "{found:?}");
-    found[0]
+    found.collect()
 }
 
 #[test]

@@ -1,18 +1,16 @@
 //! The `cluster` stage: a Kubernetes of namespaces on this machine (`tests/cluster`), and the product
 //! in it. What the cluster is made of is built once and kept in the user's cache folder.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use super::Count;
+use crate::cluster::Cluster;
 use crate::command::{self, cargo, root};
 use crate::prerequisites::{self, Needed};
 use crate::{agent_image, build};
-
-/// Two: an agent must come to its target's.
-const NODES: &str = "2";
 
 const PROGRAMS: &[Needed] = &[
     ("ctr", "containerd"),
@@ -81,106 +79,8 @@ pub fn run() -> Result<Count> {
     Ok(count)
 }
 
-/// A cluster that is up; taken down when dropped, whatever happened.
-struct Cluster {
-    state: PathBuf,
-    is_up: bool,
-}
-
-impl Cluster {
-    fn up(state: &Path, agent_image: &Path) -> Result<Cluster> {
-        let cluster = Cluster {
-            state: state.to_owned(),
-            is_up: true,
-        };
-        let mut up = script("up.sh");
-        up.arg(state).arg(NODES).arg(agent_image);
-        println!("-- {up:?}");
-        command::run(&mut up).context("the cluster did not come up")?;
-        let manifest = root().join("tests/cluster/manifests/web.yaml");
-        command::run(cluster.kubectl().arg("apply").arg("-f").arg(manifest))?;
-        let rolled_out = [
-            "-n",
-            "shop",
-            "rollout",
-            "status",
-            "deployment/web",
-            "--timeout=120s",
-        ];
-        command::run(cluster.kubectl().args(rolled_out))?;
-        Ok(cluster)
-    }
-
-    fn kubectl(&self) -> Command {
-        let mut command = script("in.sh");
-        command.arg(&self.state).args(["node1", "kubectl"]);
-        command
-    }
-
-    /// What the cluster has to say when a test failed.
-    fn show_events(&self) {
-        for what in [
-            &["get", "pods", "-A", "-o", "wide"][..],
-            &[
-                "get",
-                "events",
-                "-A",
-                "--sort-by=.metadata.creationTimestamp",
-            ],
-        ] {
-            if let Err(error) = command::run(self.kubectl().args(what)) {
-                println!("-- {error:#}");
-            }
-        }
-    }
-
-    /// Whether nothing of it is left: it is one of the stage's checks.
-    fn down(mut self) -> bool {
-        self.is_up = false;
-        take_down(&self.state)
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        if self.is_up {
-            take_down(&self.state);
-        }
-    }
-}
-
-fn take_down(state: &Path) -> bool {
-    let groups = std::fs::read_to_string(state.join("cgroup")).unwrap_or_default();
-    if let Err(error) = command::run(script("down.sh").arg(state)) {
-        println!("-- the cluster could not be taken down: {error:#}");
-        return false;
-    }
-    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    let left = mounts.contains(&*state.to_string_lossy()) || state.exists();
-    let groups_left =
-        !groups.trim().is_empty() && walk_of_groups().any(|name| name.starts_with(groups.trim()));
-    println!("-- the cluster is down; left over: {}", left || groups_left);
-    !left && !groups_left
-}
-
-/// Names of the control groups at the top of each hierarchy.
-fn walk_of_groups() -> impl Iterator<Item = String> {
-    let top = Path::new("/sys/fs/cgroup");
-    let hierarchies = std::fs::read_dir(top).into_iter().flatten().flatten();
-    let folders = hierarchies
-        .map(|entry| entry.path())
-        .chain([top.to_owned()]);
-    folders
-        .flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten())
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-}
-
-fn script(name: &str) -> Command {
-    Command::new(root().join("tests/cluster").join(name))
-}
-
 /// Why there can be no cluster here; as root on Debian the programs are installed first.
-fn impossible() -> Result<Option<String>> {
+pub fn impossible() -> Result<Option<String>> {
     if !command::is_root() {
         return Ok(Some(
             "a cluster of namespaces needs root (run the stage with sudo)".into(),
