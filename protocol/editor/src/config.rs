@@ -104,6 +104,24 @@ pub struct CreateResult {
     pub edit: WorkspaceEdit,
 }
 
+/// `mirrord/config/setTarget`: another target for a file; its open text counts, if it is open.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SetTargetParams {
+    /// The file.
+    pub uri: String,
+    /// The target, as `mirrord/targets/list` names it.
+    pub target: String,
+}
+
+/// The edit that makes it the file's target; comments and layout stay as they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SetTargetResult {
+    /// Puts it there.
+    pub edit: WorkspaceEdit,
+}
+
 /// `mirrord/config/setActive`, and `mirrord/config/activeChanged` to every client.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

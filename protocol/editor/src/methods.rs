@@ -102,6 +102,8 @@ methods! {
     ClientToServer ConfigList = "mirrord/config/list" (config::ListParams) -> config::ListResult;
     /// A new configuration from a template, as an edit that the client makes.
     ClientToServer ConfigCreate = "mirrord/config/create" (config::CreateParams) -> config::CreateResult;
+    /// Another target for a configuration, as an edit that the client makes.
+    ClientToServer ConfigSetTarget = "mirrord/config/setTarget" (config::SetTargetParams) -> config::SetTargetResult;
     /// Remembers the active file of a workspace.
     ClientToServer ConfigSetActive = "mirrord/config/setActive" (config::ActiveFile) -> Empty;
     /// The active file of a workspace changed, by any client.

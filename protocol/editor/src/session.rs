@@ -161,6 +161,10 @@ pub struct SubscribeParams {
     /// that are kept come first. Without it only new ones come.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_seq: Option<u64>,
+    /// Also every decision "local", as long as the subscription lasts. It makes the program's local
+    /// calls as slow as remote ones, so it is for looking closely.
+    #[serde(default)]
+    pub local: bool,
 }
 
 /// A subscription, which lasts until `mirrord/session/unsubscribe`, the session's end, or the

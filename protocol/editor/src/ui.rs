@@ -25,4 +25,10 @@ pub struct PickTargetResult {
     /// The target; none when the user escaped, which cancels the launch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// The cluster context that it is in; the configuration's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// The namespace that it is in; the configuration's own when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
 }

@@ -8,6 +8,10 @@ use crate::completion::is_plain_yaml;
 use crate::document::Document;
 use crate::syntax::NodeKind;
 
+/// Debug, and run, what the user picks. Argument: `{uri}`.
+pub const DEBUG: &str = "mirrord.debugWithMirrord";
+/// See [`DEBUG`].
+pub const RUN: &str = "mirrord.runWithMirrord";
 /// Choose a target and write it into the file. Argument: `{uri}`.
 pub const PICK_TARGET: &str = "mirrord.pickTarget";
 /// Make this file the active one of its workspace. Argument: `{uri}`.
@@ -29,6 +33,8 @@ impl Document {
         };
         let uri = self.uri().as_str();
         let mut commands = vec![
+            ("Debug", DEBUG, json!({ "uri": uri })),
+            ("Run", RUN, json!({ "uri": uri })),
             (pick, PICK_TARGET, json!({ "uri": uri })),
             ("Set active", SET_ACTIVE, json!({ "uri": uri })),
         ];

@@ -162,8 +162,11 @@ fn lenses_stand_over_the_target() {
             .collect();
         titles.join(", ")
     };
-    assert_eq!(lenses(Yaml, "# x\n"), "0 Pick target…, 0 Set active");
-    let with = "2 Change target…, 2 Set active, 2 Test connection";
+    assert_eq!(
+        lenses(Yaml, "# x\n"),
+        "0 Debug, 0 Run, 0 Pick target…, 0 Set active"
+    );
+    let with = "2 Debug, 2 Run, 2 Change target…, 2 Set active, 2 Test connection";
     assert_eq!(lenses(Json, "{\n\n\"target\": \"pod/x\"}"), with);
     assert_eq!(lenses(Toml, "\n\n[target]\npath = 'pod/x'\n"), with);
 }

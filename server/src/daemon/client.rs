@@ -1,11 +1,12 @@
 //! One client as the handlers see it: what it said in `initialize`, the way back to it, its open
 //! texts, and what goes on for it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use mirrord_editor_protocol::lifecycle::InitializationOptions;
+use mirrord_editor_protocol::notify::NotifyParams;
 use tokio::task::AbortHandle;
 
 use super::configs::Wanted;
@@ -33,6 +34,10 @@ pub struct Client {
     ongoing: Mutex<HashMap<String, AbortHandle>>,
     /// Sessions that end with the connection.
     owned: Mutex<Vec<SessionClient>>,
+    /// Messages that are told once: their kind and text.
+    told: Mutex<HashSet<(String, String)>>,
+    /// Sessions whose notices it hears without a subscription, for it launched them.
+    launched: Mutex<HashSet<String>>,
     /// One picker at a time; the others wait for their turn.
     pub picker: tokio::sync::Mutex<()>,
 }
@@ -61,6 +66,8 @@ impl Client {
             number: Mutex::default(),
             ongoing: Mutex::default(),
             owned: Mutex::default(),
+            told: Mutex::default(),
+            launched: Mutex::default(),
             picker: tokio::sync::Mutex::default(),
         })
     }
@@ -81,6 +88,39 @@ impl Client {
                 .read()
                 .unwrap_or_else(|broken| broken.into_inner()),
         )
+    }
+
+    /// A message for the user, unless the user muted its kind.
+    pub fn notify(&self, notice: &NotifyParams) {
+        if !self
+            .daemon
+            .saved
+            .get(|memory| memory.muted.contains(&notice.id))
+        {
+            self.peer().notify(notice);
+        }
+    }
+
+    /// The same, once for each text.
+    pub fn notify_once(&self, notice: &NotifyParams) {
+        if lock(&self.told).insert((notice.id.clone(), notice.text.clone())) {
+            self.notify(notice);
+        }
+    }
+
+    /// It launched this session and hears its notices, from now on or no longer.
+    pub fn launches(&self, session_id: &str, hears: bool) {
+        let mut launched = lock(&self.launched);
+        if hears {
+            launched.insert(session_id.to_owned());
+        } else {
+            launched.remove(session_id);
+        }
+    }
+
+    /// It hears the notices of this session without a subscription.
+    pub fn hears_notices(&self, session_id: &str) -> bool {
+        lock(&self.launched).contains(session_id)
     }
 
     /// It said `initialize`.

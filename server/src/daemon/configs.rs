@@ -220,7 +220,8 @@ impl Text {
     }
 }
 
-fn range_of(range: tower_lsp::ls_types::Range) -> Range {
+/// A range of the language features, for the wire.
+pub fn range_of(range: tower_lsp::ls_types::Range) -> Range {
     let position = |at: tower_lsp::ls_types::Position| Position {
         line: at.line,
         character: at.character,

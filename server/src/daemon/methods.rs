@@ -6,6 +6,7 @@ pub mod config_create;
 pub mod config_from_session;
 pub mod config_list;
 pub mod config_resolve;
+pub mod config_target;
 pub mod config_verify;
 pub mod doctor;
 pub mod explain;

@@ -61,6 +61,7 @@ served! {
     ConfigVerify => methods::config_verify::verify,
     ConfigFromSession => methods::config_from_session::from_session,
     Explain => methods::explain::explain,
+    ConfigSetTarget => methods::config_target::set,
     ConfigSetActive => methods::config_active::set,
     KubeContexts => methods::kube::contexts,
     KubeNamespaces => methods::kube::namespaces,

@@ -170,7 +170,7 @@ inSandbox("an editor that is killed leaves the session running, and another one 
     const [found] = await sessions(next);
     assert.equal(found.sessionId, sessionId);
     assert.equal(found.state, "running");
-    await next.request("mirrord/session/subscribe", { sessionId, sinceSeq: seq });
+    await next.request("mirrord/session/subscribe", { sessionId, sinceSeq: seq + 1 });
     const missed = await next.expect("mirrord/session/event", { kind: "incoming" });
     assert.ok(missed.seq > seq);
     const again = next.received.filter(({ params }) => params.sessionId === sessionId && params.seq <= seq);

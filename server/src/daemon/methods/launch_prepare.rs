@@ -5,6 +5,7 @@
 //! cancelled request undoes what it began before it is answered.
 
 mod injection;
+mod notices;
 mod pick;
 mod progress;
 mod tools;
@@ -43,7 +44,7 @@ const SESSION_LOG: &str = "info";
 const ACTIVE: &str = "MIRRORD_ACTIVE";
 
 /// Prepares a launch.
-pub async fn prepare(client: &Arc<Client>, params: PrepareParams) -> Outcome<PrepareResult> {
+pub async fn prepare(client: &Arc<Client>, mut params: PrepareParams) -> Outcome<PrepareResult> {
     if !is_active(client, &params).await? {
         return Ok(without_session(
             Decision::Skip,
@@ -54,12 +55,13 @@ pub async fn prepare(client: &Arc<Client>, params: PrepareParams) -> Outcome<Pre
         let message = "the workspace is not trusted, so nothing of it is run in a session";
         return Err(Failure::new(ErrorKind::Forbidden, message).help("trust the workspace first"));
     }
-    let environment = client.environment(&params.launch.env);
+    let mut environment = client.environment(&params.launch.env);
     let folder = folder(client, &params);
     let facts = facts(&params.launch, &folder, &environment).await?;
     // Before anything starts: may be there is nothing to do, or nothing that can be done.
     let draft = plan(&params, &facts, &placeholder())?;
     if draft.decision != Decision::Inject {
+        notices::skipped(client, &params.launch, &draft.reason);
         return Ok(without_session(draft.decision, &draft.reason));
     }
     let config_uri = params.config_uri.as_deref();
@@ -70,16 +72,14 @@ pub async fn prepare(client: &Arc<Client>, params: PrepareParams) -> Outcome<Pre
         Ok((wanted, has_target))
     })
     .await?;
-    let mut target = params.target.clone();
     if !has_target {
-        match pick::target(client, &params).await? {
-            Some(picked) => target = Some(picked),
-            None => {
-                return Ok(without_session(Decision::Cancelled, "no target was picked"));
-            }
+        if !pick::target(client, &mut params).await? {
+            return Ok(without_session(Decision::Cancelled, "no target was picked"));
         }
+        // The pick may be in another namespace or context.
+        environment = client.environment(&params.launch.env);
     }
-    let prepared = start(client, &params, &wanted, target, &environment, &folder).await?;
+    let prepared = start(client, &params, &wanted, &environment, &folder).await?;
     let session = SessionClient::new(&prepared.folder);
     let plan = match injection_of(&prepared).and_then(|injection| plan(&params, &facts, &injection))
     {
@@ -91,6 +91,7 @@ pub async fn prepare(client: &Arc<Client>, params: PrepareParams) -> Outcome<Pre
         }
     };
     remember(client, &params, &prepared).await;
+    notices::prepared(client, &wanted, &plan.warnings, &prepared);
     views::look(&client.daemon);
     if params.owned_by == Some(Owner::Connection) {
         client.own(session);
@@ -145,7 +146,6 @@ async fn start(
     client: &Arc<Client>,
     params: &PrepareParams,
     wanted: &Wanted,
-    target: Option<String>,
     environment: &BTreeMap<String, String>,
     folder: &Path,
 ) -> Outcome<Prepared> {
@@ -170,7 +170,7 @@ async fn start(
             }),
             file: choice.path,
             folder: wanted.folder.clone(),
-            target,
+            target: params.target.clone(),
             incoming: None,
         },
         program: launch

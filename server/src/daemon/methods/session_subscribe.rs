@@ -10,16 +10,14 @@ use mirrord_protocol::event::{Event, EventKind};
 use super::Outcome;
 use crate::daemon::client::Client;
 use crate::daemon::sessions;
-use crate::session::client::{Events, Pushed};
+use crate::session::client::{Events, Pushed, SessionClient};
 
 /// Begins to tell events.
 pub async fn subscribe(client: &Arc<Client>, params: SubscribeParams) -> Outcome<SubscribeResult> {
     let found = sessions::find(&params.session_id).await?;
-    // The client has `since_seq` already; without it only what is new is wanted.
-    let from = params
-        .since_seq
-        .map_or(found.status.next_seq, |seq| seq + 1);
-    let events = found.client.subscribe(from, false).await?;
+    // Without `since_seq` only what is new is wanted.
+    let from = params.since_seq.unwrap_or(found.status.next_seq);
+    let events = found.client.subscribe(from, params.local).await?;
     let task = tokio::spawn(tell(Arc::clone(client), params.session_id.clone(), events));
     client.keep(task_name(&params.session_id), task.abort_handle());
     Ok(SubscribeResult {
@@ -35,6 +33,24 @@ pub async fn unsubscribe(client: &Arc<Client>, params: GetParams) -> Outcome<Emp
 
 fn task_name(session_id: &str) -> String {
     format!("session {session_id}")
+}
+
+/// Tells the notices of a session that this client launched, to the session's end or its own.
+pub async fn tell_notices(client: Arc<Client>, session: SessionClient, session_id: String) {
+    client.launches(&session_id, true);
+    match session.subscribe(0, false).await {
+        Ok(mut events) => {
+            while let Ok(Some(pushed)) = events.next().await {
+                if let Pushed::Event(event) = pushed
+                    && let EventKind::Notice { level, text } = &event.kind
+                {
+                    notify(&client, level, text);
+                }
+            }
+        }
+        Err(error) => tracing::debug!("{session_id} ended before its notices were heard: {error}"),
+    }
+    client.launches(&session_id, false);
 }
 
 async fn tell(client: Arc<Client>, session_id: String, mut events: Events) {
@@ -55,7 +71,9 @@ async fn tell(client: Arc<Client>, session_id: String, mut events: Events) {
             }
         };
         last_seq = event.seq;
-        if let EventKind::Notice { level, text } = &event.kind {
+        if let EventKind::Notice { level, text } = &event.kind
+            && !client.hears_notices(&session_id)
+        {
             notify(&client, level, text);
         }
         peer.tell::<methods::SessionEvent>(&SessionEvent {
@@ -69,14 +87,7 @@ async fn tell(client: Arc<Client>, session_id: String, mut events: Events) {
 const NOTICE: &str = "session.notice";
 
 fn notify(client: &Client, level: &str, text: &str) {
-    if client
-        .daemon
-        .saved
-        .get(|memory| memory.muted.contains(NOTICE))
-    {
-        return;
-    }
-    client.peer().notify(&NotifyParams {
+    client.notify(&NotifyParams {
         id: NOTICE.to_owned(),
         level: Level::from(level),
         text: text.to_owned(),

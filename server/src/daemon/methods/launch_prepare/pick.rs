@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mirrord_editor_protocol::launch::PrepareParams;
-use mirrord_editor_protocol::ui::PickTargetParams;
+use mirrord_editor_protocol::ui::{PickTargetParams, PickTargetResult};
 use mirrord_editor_protocol::{ErrorKind, methods};
 
 use crate::daemon::client::Client;
@@ -11,8 +11,24 @@ use crate::daemon::failure::Failure;
 use crate::daemon::methods::Outcome;
 use crate::daemon::methods::targets_list::{Filter, rows};
 
-/// The target that the user picks; none when the user escapes.
-pub async fn target(client: &Arc<Client>, params: &PrepareParams) -> Outcome<Option<String>> {
+/// The variables by which a launch says where its target is.
+const CONTEXT: &str = "MIRRORD_KUBE_CONTEXT";
+const NAMESPACE: &str = "MIRRORD_TARGET_NAMESPACE";
+
+/// Puts the target that the user picks into the launch, where a restart finds it too; false when
+/// the user escapes.
+pub async fn target(client: &Arc<Client>, params: &mut PrepareParams) -> Outcome<bool> {
+    let picked = ask(client, params).await?;
+    for (name, value) in [(CONTEXT, picked.context), (NAMESPACE, picked.namespace)] {
+        if value.is_some() {
+            params.launch.env.insert(name.to_owned(), value);
+        }
+    }
+    params.target = picked.path;
+    Ok(params.target.is_some())
+}
+
+async fn ask(client: &Arc<Client>, params: &PrepareParams) -> Outcome<PickTargetResult> {
     let can_ask = client.said().options.capabilities.target_picker;
     if !params.interactive || !can_ask {
         let message = "neither the launch nor its configuration names a target";
@@ -33,7 +49,7 @@ pub async fn target(client: &Arc<Client>, params: &PrepareParams) -> Outcome<Opt
     };
     let _turn = client.picker.lock().await;
     let answer = client.peer().ask::<methods::UiPickTarget>(asked).await;
-    answer.map(|picked| picked.path).map_err(|error| {
+    answer.map_err(|error| {
         Failure::new(
             ErrorKind::TargetRequired,
             format!("the editor could not ask for a target: {}", error.message),
