@@ -1,0 +1,42 @@
+// Progress with Cancel. A session on a warm agent is there before anybody could read a notification,
+// so the notification comes only when it takes longer; until then the status bar turns.
+
+import { type CancellationToken, CancellationTokenSource, ProgressLocation, window } from "vscode";
+
+const QUICK_MS = 600;
+
+export type Step = (message: string) => void;
+
+/** Does `work`, whose token is cancelled by Cancel and by `outer`. */
+export async function withProgress<T>(
+    title: string,
+    outer: CancellationToken | undefined,
+    work: (step: Step, token: CancellationToken) => Promise<T>,
+): Promise<T> {
+    const source = new CancellationTokenSource();
+    const following = outer?.onCancellationRequested(() => source.cancel());
+    if (outer?.isCancellationRequested) source.cancel();
+    let last = "";
+    let show: Step = () => undefined;
+    const done = work((message) => show((last = message)), source.token);
+    const over = done.then(
+        () => undefined,
+        () => undefined,
+    );
+    const timer = setTimeout(() => {
+        void window.withProgress({ location: ProgressLocation.Notification, title, cancellable: true }, (progress, token) => {
+            show = (message) => progress.report({ message });
+            show(last);
+            token.onCancellationRequested(() => source.cancel());
+            return over;
+        });
+    }, QUICK_MS);
+    void window.withProgress({ location: ProgressLocation.Window, title }, () => over);
+    try {
+        return await done;
+    } finally {
+        clearTimeout(timer);
+        following?.dispose();
+        source.dispose();
+    }
+}
