@@ -64,7 +64,7 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// Run the tests: all stages, or those named (lint, unit, sandbox, protocol, cluster).
+    /// Run the tests: all stages, or those named (lint, unit, sandbox, protocol, cluster, vscode).
     Test {
         /// Stages.
         stages: Vec<test::Stage>,

@@ -7,9 +7,11 @@ pub mod cluster;
 mod count;
 mod failures;
 mod lint;
+mod node;
 mod protocol;
 mod sandbox;
 mod unit;
+mod vscode;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -29,14 +31,17 @@ pub enum Stage {
     Protocol,
     /// A real Kubernetes on this machine, and programs in its pods.
     Cluster,
+    /// A real VS Code with the packed extension and real debuggers.
+    Vscode,
 }
 
-const ALL: [Stage; 5] = [
+const ALL: [Stage; 6] = [
     Stage::Lint,
     Stage::Unit,
     Stage::Sandbox,
     Stage::Protocol,
     Stage::Cluster,
+    Stage::Vscode,
 ];
 
 /// Runs the stages (all when none is named); `false` when something failed.
@@ -56,6 +61,7 @@ pub fn run(stages: &[Stage]) -> Result<bool> {
             Stage::Sandbox => sandbox::run(),
             Stage::Protocol => protocol::run(),
             Stage::Cluster => cluster::run(),
+            Stage::Vscode => vscode::run(),
         };
         let count = count.unwrap_or_else(|error| {
             let broke_off = format!("stage {name} broke off: {error:#}");

@@ -1,0 +1,43 @@
+// Breakpoints, stops and what a stopped program shows.
+
+import { openFile } from "./palette.js";
+import { until } from "./wait.js";
+
+const STOPPED = ".debug-top-stack-frame-line";
+
+/** Sets a breakpoint on a line of a file. */
+export async function breakpoint(window, file, line) {
+    await openFile(window, file, line);
+    await window.press("F9");
+    await window.page.locator("[class*=codicon-debug-breakpoint]").first().waitFor();
+}
+
+/** Waits until the debuggee stands still, with its line shown. */
+export async function stopped(window, patience) {
+    await window.page.locator(STOPPED).first().waitFor({ timeout: patience });
+}
+
+/** The value of a variable, as the view *Variables* shows it. */
+export async function variable(window, name) {
+    const row = window.page.locator(".debug-variables, .debug-view-content").locator(".monaco-list-row")
+        .filter({ has: window.page.locator(".expression .name", { hasText: new RegExp(`^${name}:?\\s*$`) }) }).first();
+    await row.waitFor();
+    return row.locator(".value").innerText();
+}
+
+/** Lets the debuggee go on. */
+export async function goOn(window) {
+    await window.press("F5");
+}
+
+/** Ends the debug session as the toolbar's button does. */
+export async function stop(window) {
+    await window.press("Shift+F5");
+    await over(window);
+}
+
+/** Waits until every debug session that began has ended. */
+export function over(window) {
+    const count = (wanted) => window.server.recorded().filter(({ what }) => what === wanted).length;
+    return until("the end of the debug sessions", () => count("started") > 0 && count("started") === count("ended"));
+}
