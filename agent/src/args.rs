@@ -42,9 +42,21 @@ pub struct Args {
     /// the pod's own program while they are stolen.
     #[arg(long, value_name = "PORTS", value_delimiter = ',')]
     pub probe_ports: Vec<u16>,
+    /// Probes of the target's pod that are programs, as a JSON list of their arguments: what they call in
+    /// the pod is the pod's own program.
+    #[arg(long, value_name = "JSON", default_value = "[]", value_parser = commands)]
+    pub probe_commands: Commands,
     /// What is logged to standard error: error, warn, info, debug, trace.
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     pub log: String,
+}
+
+/// Arguments of programs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commands(pub Vec<Vec<String>>);
+
+fn commands(text: &str) -> Result<Commands, serde_json::Error> {
+    serde_json::from_str(text).map(Commands)
 }
 
 impl Args {

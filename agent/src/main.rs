@@ -75,7 +75,7 @@ fn run(args: &Args) -> anyhow::Result<String> {
     let probes = Probes::of(&args.probe_ports);
     doors.enter()?;
     let mut target = doors.look_around()?;
-    target.probes = probes;
+    target.probes = probes.with_commands(&args.probe_commands.0);
     if args.as_target {
         target.keep_to_own_groups()?;
     }

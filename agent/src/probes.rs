@@ -9,8 +9,12 @@
 //!
 //! A probe that only connects (`tcpSocket`) is answered by the kernel before anybody can look at
 //! it: it succeeds while the port is stolen, and the local program does not hear of it.
+//!
+//! A probe that is a program in the pod (`exec`) is known by its arguments ([`program`]).
 
 mod node;
+mod process;
+mod program;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +24,7 @@ use mirrord_protocol::control::AddressPair;
 use tokio::net::TcpStream;
 
 use node::{Node, Origin};
+use program::Programs;
 
 /// The first bytes of a connection of the node's that could be a probe are waited for so long; those
 /// of others never, for theirs may be the server's part to speak first.
@@ -33,6 +38,7 @@ const LOOKED_AT: usize = 2048;
 pub struct Probes {
     ports: HashSet<u16>,
     node: Option<Arc<Node>>,
+    programs: Option<Arc<Programs>>,
 }
 
 impl Probes {
@@ -55,11 +61,36 @@ impl Probes {
         Probes {
             ports,
             node: node.map(Arc::new),
+            programs: None,
         }
     }
 
-    /// Whether a connection is a probe of the kubelet's. Nothing is read of it.
+    /// With probes that are programs, by their arguments. To be called in the pod's network namespace.
+    pub fn with_commands(self, commands: &[Vec<String>]) -> Probes {
+        let programs = Programs::of(commands).unwrap_or_else(|error| {
+            tracing::warn!(
+                "sockets of the pod cannot be asked for ({error}): a probe that is a program and \
+                 calls a stolen port meets the local program"
+            );
+            None
+        });
+        Probes {
+            programs: programs.map(Arc::new),
+            ..self
+        }
+    }
+
+    /// Whether a connection is a probe. Nothing is read of it.
     pub async fn is_probe(&self, socket: &TcpStream, addresses: AddressPair) -> bool {
+        if let Some(programs) = &self.programs {
+            let programs = programs.clone();
+            // It reads in /proc.
+            let asked = tokio::task::spawn_blocking(move || programs.call(addresses)).await;
+            if asked.unwrap_or(false) {
+                tracing::debug!(?addresses, "a program that probes the pod");
+                return true;
+            }
+        }
         if !self.ports.contains(&addresses.server.port()) {
             return false;
         }
@@ -144,6 +175,7 @@ mod tests {
         let probes = Probes {
             ports: [addresses.server.port()].into(),
             node: None,
+            programs: None,
         };
         let began = std::time::Instant::now();
         assert!(!probes.is_probe(&accepted, addresses).await);

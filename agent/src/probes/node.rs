@@ -15,6 +15,8 @@ use mirrord_protocol::control::AddressPair;
 use mirrord_sock_diag::{Kernel, Transport};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
+use super::process::{self, has_socket};
+
 /// Names of the processes that the kubelet runs in, by distribution of Kubernetes: its own, MicroK8s'
 /// and K3s'.
 const KUBELETS: [&str; 5] = ["kubelet", "kubelite", "k3s", "k3s-server", "k3s-agent"];
@@ -123,24 +125,14 @@ impl Node {
 /// Processes with a kubelet's name in the network namespace of process 1: one in a container of its
 /// own is none.
 fn find_kubelets() -> Vec<i32> {
-    let network = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-    let nodes = network(1);
+    let nodes = process::network("1");
     let names: HashSet<&str> = KUBELETS.into();
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    process::all()
         .filter(|pid| {
             let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            names.contains(name.trim_end()) && network(*pid) == nodes
+            names.contains(name.trim_end()) && process::network(pid) == nodes
         })
         .collect()
-}
-
-fn has_socket(pid: i32, inode: u32) -> bool {
-    let wanted = format!("socket:[{inode}]");
-    let entries = fs::read_dir(format!("/proc/{pid}/fd"));
-    let mut entries = entries.into_iter().flatten().flatten();
-    entries.any(|entry| fs::read_link(entry.path()).is_ok_and(|to| to.as_os_str() == &wanted[..]))
 }
 
 #[cfg(test)]

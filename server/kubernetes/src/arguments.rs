@@ -61,10 +61,35 @@ pub(crate) fn alone(terms: &AgentTerms) -> Vec<String> {
 
 /// What goes on being answered by the pod's own program.
 fn probes(container: &Container) -> Vec<String> {
-    let ports = container.probe_ports.iter().map(u16::to_string);
-    let ports = ports.collect::<Vec<_>>().join(",");
-    match ports.is_empty() {
-        true => Vec::new(),
-        false => vec!["--probe-ports".to_owned(), ports],
+    let mut arguments = Vec::new();
+    if !container.probe_commands.is_empty() {
+        let commands = serde_json::json!(container.probe_commands).to_string();
+        arguments.extend(["--probe-commands".to_owned(), literally(&commands)]);
+    }
+    if !container.probe_ports.is_empty() {
+        let ports = container.probe_ports.iter().map(u16::to_string);
+        let ports = ports.collect::<Vec<_>>().join(",");
+        arguments.extend(["--probe-ports".to_owned(), ports]);
+    }
+    arguments
+}
+
+/// Kubernetes puts variables into a container's arguments where it reads `$(NAME)`; `$$` is a plain
+/// dollar (`Container.args` of its API).
+fn literally(argument: &str) -> String {
+    argument.replace('$', "$$")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_probes_program_comes_to_the_agent_as_it_is() {
+        let mut container = crate::tests::container();
+        container.probe_ports = Vec::new();
+        assert_eq!(super::probes(&container), Vec::<String>::new());
+        let script = "test \"$(cat /tmp/well)\" = $$";
+        container.probe_commands = vec![vec!["sh".into(), "-c".into(), script.into()]];
+        let wanted = r#"[["sh","-c","test \"$$(cat /tmp/well)\" = $$$$"]]"#;
+        assert_eq!(super::probes(&container), ["--probe-commands", wanted]);
     }
 }

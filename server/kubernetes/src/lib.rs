@@ -64,6 +64,7 @@ mod tests {
             id: "containerd://1f3a".into(),
             node: "node2".into(),
             probe_ports: vec![80, 8080],
+            probe_commands: Vec::new(),
         }
     }
 

@@ -16,6 +16,12 @@ pub struct Right {
     pub verb: &'static str,
 }
 
+impl std::fmt::Display for Right {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.verb, self.resource)
+    }
+}
+
 const fn right(group: &'static str, resource: &'static str, verb: &'static str) -> Right {
     Right {
         group,

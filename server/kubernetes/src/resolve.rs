@@ -30,6 +30,8 @@ pub struct Container {
     pub node: String,
     /// Ports that the pod's probes name.
     pub probe_ports: Vec<u16>,
+    /// Arguments of the pod's probes that are programs.
+    pub probe_commands: Vec<Vec<String>>,
 }
 
 /// A target's container with its pod as the cluster has it: what an agent may do there depends on

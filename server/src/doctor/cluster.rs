@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mirrord_editor_protocol::doctor::{Check, CheckStatus};
-use mirrord_kubernetes::{Access, Class, Cluster, Environment, Error};
+use mirrord_kubernetes::rbac::Right;
+use mirrord_kubernetes::{Access, Class, Cluster, Environment, Error, Form};
 
 use super::found;
 
@@ -85,29 +86,51 @@ async fn reachable(cluster: &Cluster) -> Check {
     }
 }
 
+/// One form of agent is enough; the other is told of.
 async fn rights(cluster: &Cluster) -> Check {
     let (id, title) = (
         "cluster.rights",
         "You may run programs in pods of the namespace",
     );
     let place = &cluster.namespace;
-    match in_time(cluster.missing_rights()).await {
-        Ok(missing) if missing.is_empty() => {
-            let detail = format!("all rights for an agent in {place}");
-            found(id, title, CheckStatus::Ok, detail, None)
-        }
-        Ok(missing) => {
-            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            found(
-                id,
-                title,
-                CheckStatus::Fail,
-                format!("missing in {place}: {}", missing.join(", ")),
-                Some("ask whoever runs the cluster for a Role with them"),
-            )
-        }
-        Err((_, words)) => found(id, title, CheckStatus::Warn, words, None),
-    }
+    let missing = |form| cluster.missing_rights(place, form);
+    let asked = async { tokio::try_join!(missing(Form::Job), missing(Form::Ephemeral)) };
+    let (job, ephemeral) = match in_time(asked).await {
+        Ok(missing) => missing,
+        Err((_, words)) => return found(id, title, CheckStatus::Warn, words, None),
+    };
+    let lacks = |form: &str, missing: &[Right]| {
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        format!("{form} lacks: {}", missing.join(", "))
+    };
+    let (status, detail) = match (job.is_empty(), ephemeral.is_empty()) {
+        (true, true) => (CheckStatus::Ok, format!("all rights for agents in {place}")),
+        (false, true) => (
+            CheckStatus::Ok,
+            format!(
+                "in {place}, for an agent in the target's pod (`agent.ephemeral`); {}",
+                lacks("one in a pod of its own", &job)
+            ),
+        ),
+        (true, false) => (
+            CheckStatus::Ok,
+            format!(
+                "in {place}, for an agent in a pod of its own; {}",
+                lacks("one in the target's pod", &ephemeral)
+            ),
+        ),
+        (false, false) => (
+            CheckStatus::Fail,
+            format!(
+                "in {place}, an agent in a pod of its own {}; {}",
+                lacks("", &job).trim_start(),
+                lacks("one in the target's pod", &ephemeral)
+            ),
+        ),
+    };
+    let fix = "ask whoever runs the cluster for the Role that `mirrord-server rbac` prints";
+    let fix = (status == CheckStatus::Fail).then_some(fix);
+    found(id, title, status, detail, fix)
 }
 
 async fn pod_security(cluster: &Cluster) -> Check {

@@ -102,6 +102,13 @@ fn a_pod_stays_well_while_all_its_ports_are_stolen_and_clients_behind_the_node_a
         says(cluster.at(place, "curl").args(["-sSm", "10", &inside])),
         wanted
     );
+    // And one inside of the pod, beside the probe that is a program there.
+    let inside = ["exec", "-n", "shop", "probed", "-c", "beside", "--"];
+    let asked = ["curl", "-sSm", "10", "http://127.0.0.1:8080/"];
+    assert_eq!(
+        cluster.kubectl(&[&inside[..], &asked].concat()),
+        "127.0.0.1 is answered from the laptop\n"
+    );
     let told = std::fs::read_to_string(seen).unwrap();
     assert!(told.contains("asked by curl"), "{told}");
     for probe in ["kube-probe", "held"] {

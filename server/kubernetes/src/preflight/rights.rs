@@ -15,16 +15,10 @@ impl Cluster {
     /// # Errors
     /// [`Error::Api`] when the cluster does not answer.
     pub(super) async fn lacks(&self, namespace: &str, form: Form) -> Result<Option<String>, Error> {
-        let rights = rbac::of_agent(form);
-        let asked = rights.iter().map(|right| self.may(namespace, *right));
-        let allowed = try_join_all(asked).await?;
-        let lacking: Vec<String> = rights
-            .iter()
-            .zip(allowed)
-            // Events tell why no pod comes; without them the start takes its time to fail.
-            .filter(|(right, allowed)| !allowed && right.resource != "events")
-            .map(|(right, _)| format!("{} {}", right.verb, right.resource))
-            .collect();
+        let missing = self.missing_rights(namespace, form).await?;
+        // Events tell why no pod comes; without them the start takes its time to fail.
+        let lacking = missing.iter().filter(|right| right.resource != "events");
+        let lacking: Vec<String> = lacking.map(ToString::to_string).collect();
         Ok((!lacking.is_empty()).then(|| {
             format!(
                 "we may not {} in the namespace {namespace} (`mirrord-server rbac --forms {}` prints \
@@ -33,6 +27,20 @@ impl Cluster {
                 form.name()
             )
         }))
+    }
+
+    /// The rights for an agent of this form that we do not have in a namespace.
+    ///
+    /// # Errors
+    /// [`Error::Api`] when the cluster does not answer.
+    pub async fn missing_rights(&self, namespace: &str, form: Form) -> Result<Vec<Right>, Error> {
+        let rights = rbac::of_agent(form);
+        let asked = rights.iter().map(|right| self.may(namespace, *right));
+        let allowed = try_join_all(asked).await?;
+        let asked = rights.into_iter().zip(allowed);
+        Ok(asked
+            .filter_map(|(right, allowed)| (!allowed).then_some(right))
+            .collect())
     }
 
     async fn may(&self, namespace: &str, right: Right) -> Result<bool, Error> {

@@ -58,6 +58,7 @@ pub(crate) fn choose(pod: &Pod, wanted: Option<&str>) -> Result<Container, Error
             .and_then(|spec| spec.node_name.clone())
             .unwrap_or_default(),
         probe_ports: super::probes::ports(pod),
+        probe_commands: super::probes::commands(pod),
         pod: name,
     })
 }

@@ -9,31 +9,50 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 /// have one network, so whoever takes a port takes the probes of all. Those that name another host
 /// do not come to the pod.
 pub(super) fn ports(pod: &Pod) -> Vec<u16> {
-    let mut ports = BTreeSet::new();
-    let Some(spec) = &pod.spec else {
-        return Vec::new();
-    };
-    // Sidecars are init containers, and have probes too.
-    for container in spec
-        .containers
-        .iter()
-        .chain(spec.init_containers.iter().flatten())
-    {
+    let probes = probes(pod).filter_map(|(container, probe)| of_probe(container, probe));
+    let handlers = handlers(pod).filter_map(|(container, handler)| of_handler(container, handler));
+    let ports: BTreeSet<u16> = probes.chain(handlers).collect();
+    ports.into_iter().collect()
+}
+
+/// The arguments of all probes and lifecycle calls that are programs (`exec`) in a pod's containers.
+pub(super) fn commands(pod: &Pod) -> Vec<Vec<String>> {
+    let probes = probes(pod).filter_map(|(_, probe)| probe.exec.as_ref());
+    let handlers = handlers(pod).filter_map(|(_, handler)| handler.exec.as_ref());
+    let programs = probes.chain(handlers).map(|exec| exec.command.clone());
+    let commands: BTreeSet<Vec<String>> = programs.map(Option::unwrap_or_default).collect();
+    commands
+        .into_iter()
+        .filter(|command| !command.is_empty())
+        .collect()
+}
+
+/// Sidecars are init containers, and have probes too.
+fn containers(pod: &Pod) -> impl Iterator<Item = &Container> {
+    pod.spec.iter().flat_map(|spec| {
+        let init = spec.init_containers.iter().flatten();
+        spec.containers.iter().chain(init)
+    })
+}
+
+fn probes(pod: &Pod) -> impl Iterator<Item = (&Container, &Probe)> {
+    containers(pod).flat_map(|container| {
         let probes = [
             &container.liveness_probe,
             &container.readiness_probe,
             &container.startup_probe,
         ];
-        for probe in probes.into_iter().flatten() {
-            ports.extend(of_probe(container, probe));
-        }
-        let lifecycle = container.lifecycle.as_ref();
-        let handlers = lifecycle.map(|found| [&found.post_start, &found.pre_stop]);
-        for handler in handlers.into_iter().flatten().flatten() {
-            ports.extend(of_handler(container, handler));
-        }
-    }
-    ports.into_iter().collect()
+        let probes = probes.into_iter().flatten();
+        probes.map(move |probe| (container, probe))
+    })
+}
+
+fn handlers(pod: &Pod) -> impl Iterator<Item = (&Container, &LifecycleHandler)> {
+    containers(pod).flat_map(|container| {
+        let handlers = container.lifecycle.iter();
+        let handlers = handlers.flat_map(|found| [&found.post_start, &found.pre_stop]);
+        handlers.flatten().map(move |handler| (container, handler))
+    })
 }
 
 fn of_probe(container: &Container, probe: &Probe) -> Option<u16> {
@@ -90,16 +109,22 @@ mod tests {
                     "livenessProbe": {"httpGet": {"path": "/", "port": "web"}},
                     "readinessProbe": {"grpc": {"port": 50051}},
                     "startupProbe": {"exec": {"command": ["true"]}},
-                    "lifecycle": {"preStop": {"httpGet": {"port": 8081}}},
+                    "lifecycle": {
+                        "preStop": {"httpGet": {"port": 8081}},
+                        "postStart": {"exec": {"command": ["sh", "-c", "curl localhost"]}},
+                    },
                 },
                 {
                     "name": "other",
                     "livenessProbe": {"httpGet": {"port": 1, "host": "elsewhere"}},
                     "readinessProbe": {"httpGet": {"port": "unknown"}},
+                    "startupProbe": {"exec": {"command": ["true"]}},
                 },
             ],
         }}))
         .unwrap();
         assert_eq!(ports(&pod), [9, 8080, 8081, 50051]);
+        let all = [vec!["sh", "-c", "curl localhost"], vec!["true"]];
+        assert_eq!(commands(&pod), all);
     }
 }
