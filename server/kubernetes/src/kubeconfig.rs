@@ -7,6 +7,9 @@ use kube::config::{Context as KubeContext, Kubeconfig, KubeconfigError, NamedCon
 
 use crate::{Access, Environment, Error};
 
+/// The namespace of a context that names none (`kubectl config set-context`).
+pub const DEFAULT_NAMESPACE: &str = "default";
+
 /// A context, for people to choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
@@ -122,7 +125,12 @@ pub fn known_namespaces(access: &Access, environment: &Environment) -> Result<Ve
         .filter_map(|named| named.context.as_ref());
     let mut names: Vec<String> = contexts
         .filter(|context| context.cluster == chosen.cluster)
-        .map(|context| context.namespace.clone().unwrap_or("default".into()))
+        .map(|context| {
+            context
+                .namespace
+                .clone()
+                .unwrap_or(DEFAULT_NAMESPACE.into())
+        })
         .collect();
     names.sort();
     names.dedup();

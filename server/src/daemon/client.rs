@@ -149,8 +149,8 @@ impl Client {
     }
 
     /// From now on it hears what everybody hears.
-    pub fn join(&self) {
-        let number = self.daemon.join(self.peer());
+    pub fn join(self: &Arc<Self>) {
+        let number = self.daemon.join(self);
         let before = lock(&self.number).replace(number);
         if let Some(before) = before {
             self.daemon.leave(before);

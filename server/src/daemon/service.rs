@@ -99,7 +99,7 @@ impl LanguageServer for Backend {
     async fn initialized(&self, _: InitializedParams) {
         self.0.join();
         super::views::look(&self.0.daemon);
-        methods::status::tell(&self.0);
+        methods::status::tell(&self.0).await;
     }
 
     async fn shutdown(&self) -> Result<()> {

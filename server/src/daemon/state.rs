@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::client::Client;
 use super::clusters::Clusters;
 use super::launches::Launches;
 use super::live::cache::Cache;
@@ -32,8 +33,8 @@ pub struct Daemon {
     /// Sessions that are followed for all clients.
     pub followed: Followed,
     /// Clients after their `initialized`, for what everybody hears.
-    peers: Mutex<BTreeMap<u64, Peer>>,
-    next_peer: AtomicU64,
+    clients: Mutex<BTreeMap<u64, Weak<Client>>>,
+    next_client: AtomicU64,
     /// How many connections there are.
     connections: watch::Sender<usize>,
     stopping: CancellationToken,
@@ -50,8 +51,8 @@ impl Daemon {
             live: Arc::default(),
             launches: Launches::default(),
             followed: Followed::default(),
-            peers: Mutex::default(),
-            next_peer: AtomicU64::new(0),
+            clients: Mutex::default(),
+            next_client: AtomicU64::new(0),
             connections: watch::Sender::new(0),
             stopping: CancellationToken::new(),
         })
@@ -74,9 +75,9 @@ impl Daemon {
     }
 
     /// A client that hears what everybody hears; the number is for [`Daemon::leave`].
-    pub fn join(&self, peer: Peer) -> u64 {
-        let number = self.next_peer.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(number, peer);
+    pub fn join(&self, client: &Arc<Client>) -> u64 {
+        let number = self.next_client.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(number, Arc::downgrade(client));
         number
     }
 
@@ -85,13 +86,20 @@ impl Daemon {
         self.lock().remove(&number);
     }
 
-    /// Tells every client.
-    pub fn tell_all(&self, tell: impl Fn(&Peer)) {
-        self.lock().values().for_each(tell);
+    /// Those who hear what everybody hears.
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        self.lock().values().filter_map(Weak::upgrade).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Peer>> {
-        self.peers
+    /// Tells every client.
+    pub fn tell_all(&self, tell: impl Fn(&Peer)) {
+        self.clients()
+            .iter()
+            .for_each(|client| tell(&client.peer()));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, Weak<Client>>> {
+        self.clients
             .lock()
             .unwrap_or_else(|broken| broken.into_inner())
     }

@@ -9,6 +9,7 @@ use mirrord_editor_protocol::session::Changed;
 use mirrord_protocol::event::EventKind;
 use mirrord_protocol::session_control::{SessionState, SessionStatus};
 
+use super::methods::status;
 use super::sessions;
 use super::state::Daemon;
 use crate::session::client::Pushed;
@@ -45,6 +46,7 @@ pub fn look(daemon: &Arc<Daemon>) {
 async fn follow(daemon: Arc<Daemon>, found: Found) {
     let mut last = found.status.clone();
     tell(&daemon, &last);
+    tell_number(&daemon).await;
     match found.client.subscribe(last.next_seq, false).await {
         Ok(mut events) => {
             while let Ok(Some(pushed)) = events.next().await {
@@ -56,6 +58,10 @@ async fn follow(daemon: Arc<Daemon>, found: Found) {
                 {
                     last = status;
                     tell(&daemon, &last);
+                    // It may keep its agent for a while; it is over all the same.
+                    if matches!(last.state, SessionState::Ended { .. }) {
+                        tell_number(&daemon).await;
+                    }
                 }
             }
         }
@@ -67,6 +73,14 @@ async fn follow(daemon: Arc<Daemon>, found: Found) {
         tell(&daemon, &last);
     }
     daemon.followed.lock().remove(&last.id);
+    tell_number(&daemon).await;
+}
+
+/// How many sessions there are is in everybody's status.
+async fn tell_number(daemon: &Daemon) {
+    for client in daemon.clients() {
+        status::tell(&client).await;
+    }
 }
 
 fn tell(daemon: &Daemon, status: &SessionStatus) {

@@ -519,3 +519,26 @@ inSandbox("a session whose link is lost is reconnecting, and runs again when it 
     await debuggee.ended;
     await leave(client);
 });
+
+test("the status names the cluster of the client's environment and counts the sessions", { timeout: 180_000 }, async () => {
+    const home = new Home(stealing);
+    try {
+        home.write("kubeconfig", {
+            "current-context": "staging",
+            clusters: [{ name: "c", cluster: { server: "https://127.0.0.1:1" } }],
+            contexts: [{ name: "other", context: { cluster: "c" } }, { name: "staging", context: { cluster: "c", namespace: "shop" } }],
+        });
+        home.env.KUBECONFIG = join(home.workspace, "kubeconfig");
+        const target = home.sandbox();
+        const client = Client.stdio(home);
+        await client.initialize(home);
+        const place = { context: "staging", namespace: "shop" };
+        const { sessionId } = await prepare(client, home, target);
+        await client.expect("mirrord/status", { ...place, sessions: 1 });
+        await client.request("mirrord/launch/abort", { sessionId });
+        await client.expect("mirrord/status", { ...place, sessions: 0 });
+        await leave(client);
+    } finally {
+        await home.end();
+    }
+});
