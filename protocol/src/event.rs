@@ -115,6 +115,19 @@ pub enum EventKind {
         mode: String,
         /// The real client.
         client: SocketAddr,
+        /// The pod that it came through, where the target is in a cluster.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pod: Option<String>,
+    },
+    /// A pod came under the session, or left it, where it covers all of a workload's.
+    Pod {
+        /// Its name.
+        pod: String,
+        /// `joined`, `taken` (a port of it), `lost` (its agent is out of reach), `found`, `failed` (it
+        /// has no agent; another try follows) or `left`.
+        state: String,
+        /// Which port, or why.
+        detail: String,
     },
     /// Something the user should know.
     Notice {

@@ -319,6 +319,29 @@ pub struct SessionStatus {
     pub next_seq: u64,
     /// The session is over and its agent kept for the next one until then (RFC 3339, UTC).
     pub warm_until: Option<String>,
+    /// Its agents, where they are in a cluster: the primary one first.
+    #[serde(default)]
+    pub agents: Vec<PodAgent>,
+}
+
+/// An agent of a session, in a pod of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodAgent {
+    /// The target's pod that it serves.
+    pub pod: String,
+    /// That pod's node.
+    pub node: String,
+    /// Files, environment, names and outgoing connections are this pod's.
+    pub primary: bool,
+    /// `starting`, `linked`, `reconnecting`, `failed` (another try follows) or `warm`.
+    pub phase: String,
+    /// Why it is in this phase, in words.
+    pub reason: Option<String>,
+    /// How often its link was lost and made again.
+    pub reconnects: u32,
+    /// The last ping's round trip, where it was asked for.
+    pub round_trip_us: Option<u64>,
 }
 
 /// What chose a configuration file.
@@ -392,6 +415,9 @@ pub struct AgentStatus {
     pub reconnects: u32,
     /// It served another session before this one.
     pub was_warm: bool,
+    /// All agents of the session, where they are in a cluster: this one first.
+    #[serde(default)]
+    pub agents: Vec<PodAgent>,
 }
 
 /// Who answered a request that was made to prove that traffic arrives.

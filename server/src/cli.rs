@@ -141,9 +141,19 @@ pub struct Rbac {
     /// each.
     #[arg(long, value_name = "NAME", requires = "namespace")]
     pub agent_namespace: Option<String>,
+    /// `all`: sessions may cover every pod of a workload (`agent.replicas: all`).
+    #[arg(long, value_name = "WORD")]
+    pub replicas: Option<AllReplicas>,
     /// The role's name.
     #[arg(long, value_name = "NAME", default_value = "mirrord-server")]
     pub name: String,
+}
+
+/// The word of `agent.replicas` that takes a right of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AllReplicas {
+    /// Every pod of the workload.
+    All,
 }
 
 fn form(name: &str) -> Result<mirrord_kubernetes::Form, String> {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::daemon::configs::origin_of;
 use anyhow::{Result, bail};
+use mirrord_config::config::agent::Replicas;
 use mirrord_config::{Config, machine};
 use mirrord_editor_protocol::explain::{ExplainParams, ExplainResult};
 use mirrord_rules::{Access, IncomingMode, PathPlace, Proto, Rules, Side};
@@ -43,7 +44,14 @@ fn look(config: &Config, asked: &ExplainParams) -> Result<ExplainResult> {
             port: Some(port),
             env: None,
             ..
-        } => Ok(port_place(&rules, *port)),
+        } => {
+            let mut result = port_place(&rules, *port);
+            if config.agent.replicas.value == Replicas::All && result.place != "off" {
+                let detail = "; of every pod of the workload (by agent.replicas)";
+                result.detail.push_str(detail);
+            }
+            Ok(result)
+        }
         ExplainParams {
             path: None,
             host: None,

@@ -10,6 +10,7 @@ pub mod container;
 mod first_line;
 pub mod list;
 pub mod local;
+mod place;
 mod process;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use mirrord_link::{Endpoint, Fingerprint};
 pub use agent_folder::SESSION_KEY;
 pub use cluster_terms::ClusterTerms;
 use mirrord_target::Target;
+pub use place::Place;
 pub use process::AgentProcess;
 
 /// A started agent.

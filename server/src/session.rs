@@ -28,6 +28,7 @@ mod program;
 mod prove;
 mod reconnect;
 pub mod refusal;
+mod replicas;
 pub mod role_process;
 mod rules;
 pub mod signals;

@@ -23,6 +23,8 @@ open_enum! {
         Warm = "warm",
         /// Its link is lost.
         Lost = "lost",
+        /// It could not be started; another try follows.
+        Failed = "failed",
     }
 }
 
@@ -45,6 +47,34 @@ pub struct AgentStatus {
     #[serde(default)]
     pub restarts: u32,
     /// The link's last round trip in microseconds (a local one is far below a millisecond).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub round_trip_us: Option<u64>,
+    /// All agents of the session, where they are in a cluster: this one first, then those of the
+    /// other pods that it covers (`agent.replicas`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<PodAgent>,
+}
+
+/// An agent of a session, in a pod of a cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PodAgent {
+    /// The target's pod that it serves.
+    pub pod: String,
+    /// That pod's node.
+    pub node: String,
+    /// Files, environment, names and outgoing connections are this pod's.
+    #[serde(default)]
+    pub primary: bool,
+    /// What it does.
+    pub phase: AgentPhase,
+    /// Why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How often its link was lost and made again.
+    #[serde(default)]
+    pub restarts: u32,
+    /// The link's last round trip in microseconds, where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub round_trip_us: Option<u64>,
 }
@@ -72,6 +102,9 @@ pub struct Agent {
     pub agent_id: String,
     /// Its target.
     pub target: String,
+    /// The pod that it serves, where it is in a cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod: Option<String>,
     /// What it does.
     pub phase: AgentPhase,
     /// The session it serves.

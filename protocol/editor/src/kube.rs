@@ -64,8 +64,8 @@ pub struct NamespacesResult {
 #[serde(rename_all = "camelCase")]
 pub struct RbacParams {
     /// What shall be possible: how agents may be started (`job`, `ephemeral`, `restricted`,
-    /// `targetless`; none: all of them), and features (`steal`, `mirror`, `files`, …), which take
-    /// no rights of their own.
+    /// `targetless`; none: all of them), `replicas` (sessions over every pod of a workload), and
+    /// features (`steal`, `mirror`, `files`, …), which take no rights of their own.
     #[serde(default)]
     pub modes: Vec<String>,
     /// One namespace; else a cluster role.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ProgressToken;
+use crate::agent::PodAgent;
 use crate::config::ConfigChoice;
 use crate::text::WorkspaceEdit;
 
@@ -57,6 +58,9 @@ pub struct Session {
     pub processes: Vec<Process>,
     /// Ports that its programs listen on.
     pub ports: Vec<Port>,
+    /// Its agents, where they are in a cluster: the primary one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<PodAgent>,
     /// The number of its last event.
     pub last_seq: u64,
 }

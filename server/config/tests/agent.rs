@@ -191,3 +191,46 @@ fn good_names_pass() {
         );
     }
 }
+
+#[test]
+fn all_replicas_are_those_of_a_workload_whose_clients_come_here() {
+    let with = |target: &str, more: &str| {
+        let text = format!("target: {target}\nagent: {{replicas: all}}\n{more}");
+        reading(&text, &[]).problems
+    };
+    for (target, words) in [
+        ("pod/web-1", "pod/web-1 is one pod"),
+        ("pod/web-1/container/app", "is one pod"),
+        ("container/db", "is one of this machine"),
+        ("sandbox/default", "is one of this machine"),
+        ("process/1", "is one of this machine"),
+        ("targetless", "no pod at all"),
+    ] {
+        let problems = with(target, "");
+        let [problem] = &problems[..] else {
+            panic!("{target}: {problems:?}");
+        };
+        assert_eq!(
+            (problem.severity, problem.code),
+            (Severity::Error, Code::Conflict)
+        );
+        assert!(problem.message.contains(words), "{}", problem.message);
+        let place = problem.place.as_ref().map(ToString::to_string);
+        assert_eq!(place.as_deref(), Some("m.yaml:2:19"));
+    }
+    for target in [
+        "deployment/web",
+        "label/app=web",
+        "service/web",
+        "rollout/web",
+    ] {
+        assert!(with(target, "").is_empty(), "{target}");
+    }
+    let off = with(
+        "deployment/web",
+        "feature: {network: {incoming: {mode: 'off'}}}",
+    );
+    assert_eq!(off[0].code, Code::NoEffect, "{off:?}");
+    let unknown = reading("agent: {replicas: two}", &[]).problems;
+    assert!(unknown[0].message.contains("`one`, `all`"), "{unknown:?}");
+}

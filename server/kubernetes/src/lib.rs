@@ -4,6 +4,7 @@
 //! - [`connect`]: which cluster, as whom; [`kubeconfig`] and [`Environment`] say it.
 //! - [`health`]: whether it would let us work.
 //! - [`list`], [`watch`], [`describe`]: what there is to choose.
+//! - [`members`]: the pods of a workload as they come and go.
 //! - [`resolve`]: the pod and container that a target means now.
 //! - [`terms`]: what an agent is started with.
 //! - [`job`]: the agent as a Job on the pod's node.
@@ -25,6 +26,7 @@ pub mod health;
 pub mod job;
 pub mod kubeconfig;
 pub mod list;
+pub mod members;
 mod namespaces;
 pub mod preflight;
 mod proxy;

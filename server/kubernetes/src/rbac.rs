@@ -92,6 +92,10 @@ pub fn of_target(kind: Kind) -> Vec<Right> {
     PODS.iter().copied().chain(more).collect()
 }
 
+/// What following the pods of a workload takes beside, in the target's namespace, for sessions that
+/// cover all of them. Without it they are listed again and again.
+const REPLICAS: [Right; 1] = [right("", "pods", "watch")];
+
 /// What a Role is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purpose {
@@ -103,14 +107,17 @@ pub struct Purpose {
     pub forms: Vec<Form>,
     /// The kinds of targets.
     pub kinds: Vec<Kind>,
+    /// Sessions may cover every pod of a workload (`agent.replicas: all`).
+    pub replicas: bool,
 }
 
 /// The least Role for that, as YAML that `kubectl apply` takes.
 pub fn role(purpose: &Purpose) -> String {
     let agents = purpose.forms.iter().flat_map(|form| of_agent(*form));
     let targets = purpose.kinds.iter().flat_map(|kind| of_target(*kind));
+    let replicas = REPLICAS.iter().copied().filter(|_| purpose.replicas);
     let mut rights: Vec<Right> = Vec::new();
-    for right in agents.chain(targets).chain(PREFLIGHT) {
+    for right in agents.chain(targets).chain(replicas).chain(PREFLIGHT) {
         if !rights.contains(&right) {
             rights.push(right);
         }
@@ -118,9 +125,14 @@ pub fn role(purpose: &Purpose) -> String {
     let forms: Vec<&str> = purpose.forms.iter().map(|form| form.name()).collect();
     let kinds: Vec<&str> = purpose.kinds.iter().map(|kind| kind.name()).collect();
     let mut text = format!(
-        "# What sessions of mirrord-server need.\n# Agents: {}. Targets: {}.\n",
+        "# What sessions of mirrord-server need.\n# Agents: {}. Targets: {}{}.\n",
         forms.join(", "),
-        kinds.join(", ")
+        kinds.join(", "),
+        if purpose.replicas {
+            ", all their pods"
+        } else {
+            ""
+        }
     );
     let (kind, metadata) = match &purpose.namespace {
         Some(namespace) => (
@@ -161,6 +173,7 @@ mod tests {
             namespace: Some("shop".into()),
             forms: forms.into(),
             kinds: kinds.into(),
+            replicas: false,
         }
     }
 
@@ -194,5 +207,22 @@ mod tests {
             ..purpose(&[Form::Job], &[])
         };
         assert!(role(&everywhere).contains("kind: ClusterRole\nmetadata: {name: developer}"));
+    }
+
+    #[test]
+    fn covering_every_pod_takes_a_watch_where_the_target_is() {
+        let watches = "resources: [pods], verbs: [get, list, watch]";
+        // The agents are elsewhere.
+        let one = purpose(&[], &[Kind::Deployment]);
+        assert!(!role(&one).contains(watches), "{}", role(&one));
+        let all = role(&Purpose {
+            replicas: true,
+            ..one
+        });
+        assert!(all.contains(watches), "{all}");
+        assert!(
+            all.contains("Targets: deployment, all their pods."),
+            "{all}"
+        );
     }
 }

@@ -9,8 +9,8 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use mirrord_link::{RelaySocket, Stream, read_frame, relay, write_frame};
@@ -56,7 +56,12 @@ struct Shared {
     peers: Arc<PeerTable>,
     news_tx: mpsc::Sender<IncomingNews>,
     listeners: watch::Sender<HashMap<u64, Listener>>,
-    last_tag: AtomicU64,
+    /// Tags are one session's: all its relays enter peers in one table.
+    last_tag: Arc<AtomicU64>,
+    /// The agent's pod, for events.
+    pod: Mutex<Option<String>>,
+    /// Connections that stand, or are being made.
+    serving: AtomicUsize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -73,9 +78,31 @@ impl IncomingRelays {
                 peers,
                 news_tx,
                 listeners: watch::Sender::default(),
-                last_tag: AtomicU64::new(0),
+                last_tag: Arc::default(),
+                pod: Mutex::default(),
+                serving: AtomicUsize::new(0),
             }),
         }
+    }
+
+    /// Relays of the same session for the agent in another pod, which numbers its subscriptions by
+    /// itself.
+    pub fn beside(&self, pod: String) -> Self {
+        IncomingRelays {
+            shared: Arc::new(Shared {
+                peers: self.shared.peers.clone(),
+                news_tx: self.shared.news_tx.clone(),
+                listeners: watch::Sender::default(),
+                last_tag: self.shared.last_tag.clone(),
+                pod: Mutex::new(Some(pod)),
+                serving: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// Connections come through this pod from now on, as events say.
+    pub fn name_pod(&self, pod: Option<String>) {
+        *self.shared.pod() = pod;
     }
 
     /// Connections of this subscription (the agent's number) go to `listener`, the address that
@@ -101,6 +128,11 @@ impl IncomingRelays {
         found.map(|(&subscription, _)| subscription)
     }
 
+    /// How many connections of this agent stand, or are being made.
+    pub fn serving(&self) -> usize {
+        self.shared.serving.load(Ordering::Relaxed)
+    }
+
     /// Serves a stream that the agent opened, until both its sides are done. Streams of another
     /// kind are an error: the agent opens none.
     pub async fn serve(&self, header: StreamHeader, stream: Stream) -> io::Result<()> {
@@ -114,6 +146,7 @@ impl IncomingRelays {
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         };
         let shared = &self.shared;
+        let _serving = Serving::of(&shared.serving);
         let Some(listener) = shared.listener(subscription).await else {
             let text = format!("port {} is not taken any more", addresses.server.port());
             return refuse(stream, mode, libc::ECONNREFUSED, text).await;
@@ -140,6 +173,22 @@ impl IncomingRelays {
         };
         announced.end();
         result
+    }
+}
+
+/// A connection, for as long as it stands.
+struct Serving<'a>(&'a AtomicUsize);
+
+impl<'a> Serving<'a> {
+    fn of(serving: &'a AtomicUsize) -> Self {
+        serving.fetch_add(1, Ordering::Relaxed);
+        Serving(serving)
+    }
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -207,12 +256,18 @@ impl Shared {
             IncomingMode::Steal => "steal",
             IncomingMode::Mirror => "mirror",
         };
+        let pod = self.pod().clone();
         self.tell(IncomingNews::Event(EventKind::Incoming {
             port,
             mode: mode.to_owned(),
             client: addresses.client,
+            pod,
         }))
         .await;
+    }
+
+    fn pod(&self) -> MutexGuard<'_, Option<String>> {
+        self.pod.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn tell(&self, news: IncomingNews) {

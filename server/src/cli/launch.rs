@@ -105,6 +105,9 @@ struct Cluster {
     /// Seconds that an agent may take to start.
     #[arg(long, value_name = "SECONDS")]
     agent_startup_timeout: Option<String>,
+    /// How many pods of the target's workload the session covers: `one` or `all`.
+    #[arg(long, value_name = "WORD")]
+    replicas: Option<String>,
     /// Run the agent as an ephemeral container.
     #[arg(long, short = 'e')]
     ephemeral_container: bool,
@@ -164,6 +167,7 @@ impl Overrides {
             ),
             ("--agent-image", "agent.image", &cluster.agent_image),
             ("--agent-ttl", "agent.ttl", &cluster.agent_ttl),
+            ("--replicas", "agent.replicas", &cluster.replicas),
             (
                 "--agent-startup-timeout",
                 "agent.startup_timeout",

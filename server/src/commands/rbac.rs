@@ -33,6 +33,7 @@ fn roles(arguments: Rbac) -> String {
         namespace: arguments.namespace,
         forms,
         kinds,
+        replicas: arguments.replicas.is_some(),
     };
     let Some(elsewhere) = arguments.agent_namespace else {
         return rbac::role(&whole);
@@ -46,6 +47,7 @@ fn roles(arguments: Rbac) -> String {
         namespace: Some(elsewhere),
         forms: apart,
         kinds: Vec::new(),
+        replicas: false,
         ..whole.clone()
     };
     let targets = Purpose {
@@ -67,6 +69,7 @@ mod tests {
             namespace: Some("shop".into()),
             agent_namespace: Some("tools".into()),
             name: "developer".into(),
+            replicas: None,
         });
         let (targets, agents) = text.split_once("---\n").unwrap();
         assert!(targets.contains("namespace: shop") && agents.contains("namespace: tools"));

@@ -199,19 +199,29 @@ async fn agents(json: bool) -> Result<()> {
         return Ok(());
     }
     println!(
-        "{:<18} {:<13} {:<24} ROUND TRIP",
-        "SESSION", "PHASE", "TARGET"
+        "{:<18} {:<13} {:<24} {:<11} POD",
+        "SESSION", "PHASE", "TARGET", "ROUND TRIP"
     );
     for (session, agent) in rows {
-        let time = agent
-            .round_trip_us
-            .map_or("-".into(), |time| format!("{time} µs"));
-        println!(
-            "{:<18} {:<13} {:<24} {time}",
-            session.id, agent.phase, agent.target
-        );
+        let (mut pods, id) = (agent.agents.iter(), &session.id);
+        let pod = pods.next().map_or("-", |first| &first.pod);
+        line(id, &agent.phase, &agent.target, agent.round_trip_us, pod);
+        for other in pods {
+            line(
+                id,
+                &other.phase,
+                &agent.target,
+                other.round_trip_us,
+                &other.pod,
+            );
+        }
     }
     Ok(())
+}
+
+fn line(session: &str, phase: &str, target: &str, round_trip_us: Option<u64>, pod: &str) {
+    let time = round_trip_us.map_or("-".into(), |time| format!("{time} µs"));
+    println!("{session:<18} {phase:<13} {target:<24} {time:<11} {pod}");
 }
 
 /// One JSON object a line, until the session is gone.

@@ -4,9 +4,12 @@
 use std::path::Path;
 
 use mirrord_editor_protocol::ErrorKind;
+use mirrord_editor_protocol::agent::{AgentPhase, PodAgent as WireAgent};
 use mirrord_editor_protocol::config::{ConfigChoice, ConfigSource};
 use mirrord_editor_protocol::session::{Port, Process, Session, SessionState as WireState};
-use mirrord_protocol::session_control::{PortMode, SessionError, SessionState, SessionStatus};
+use mirrord_protocol::session_control::{
+    PodAgent, PortMode, SessionError, SessionState, SessionStatus,
+};
 
 use super::failure::Failure;
 use super::uri;
@@ -113,7 +116,30 @@ pub fn wire(status: SessionStatus) -> Session {
                 mode: mode(port.mode).to_owned(),
             })
             .collect(),
+        agents: status.agents.into_iter().map(pod_agent).collect(),
         last_seq: status.next_seq.saturating_sub(1),
+    }
+}
+
+/// An agent in a pod, on the wire.
+pub fn pod_agent(agent: PodAgent) -> WireAgent {
+    WireAgent {
+        pod: agent.pod,
+        node: agent.node,
+        primary: agent.primary,
+        phase: agent_phase(&agent.phase),
+        reason: agent.reason,
+        restarts: agent.reconnects,
+        round_trip_us: agent.round_trip_us,
+    }
+}
+
+/// A session's word for what an agent does, on the wire.
+pub fn agent_phase(word: &str) -> AgentPhase {
+    match word {
+        "linked" => AgentPhase::Serving,
+        "reconnecting" | "gone" => AgentPhase::Lost,
+        other => AgentPhase::from(other),
     }
 }
 

@@ -37,6 +37,8 @@ pub struct ClusterAgentOptions {
     pub settings: String,
     /// What it is started for.
     pub needs: mirrord_kubernetes::Needs,
+    /// Its form, where that is known already.
+    pub form: Option<mirrord_kubernetes::Form>,
     /// The folder that it shall be held in.
     pub folder: std::path::PathBuf,
 }
@@ -66,6 +68,7 @@ pub async fn start(
         grace_ms: grace.as_millis().try_into().unwrap_or(u64::MAX),
         settings: serde_json::to_string(settings)?,
         needs: options.cluster.needs.clone(),
+        form: options.cluster.form,
         folder: AgentFolder::path_for(&options.session)?,
     };
     let mut command = Command::new(std::env::current_exe()?);

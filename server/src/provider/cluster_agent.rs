@@ -9,12 +9,15 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use mirrord_kubernetes::{Access, AgentSettings, AgentTerms, Cluster, Error, Kind, RunningAgent};
+use mirrord_kubernetes::{
+    Access, AgentSettings, AgentTerms, Cluster, Error, Kind, Plan, RunningAgent,
+};
 use mirrord_link::{Endpoint, Fingerprint, HeldState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 
+use super::Place;
 use super::agent_folder::{AgentFolder, Jobs, SESSION_KEY, reap};
 use super::cluster::ClusterAgentOptions;
 use super::first_line::{FirstLine, NOTE};
@@ -192,13 +195,27 @@ impl Holder {
             settings: self.settings.clone(),
             needs: self.options.needs.clone(),
         };
-        let plan = self.cluster.plan(found, &terms).await?;
+        // What another pod of the workload took, this one takes too; if not, the next start asks.
+        let known = self.options.form.filter(|_| first);
+        let plan = match (known, found) {
+            (Some(form), Some(found)) => Plan {
+                form,
+                found: Some(found),
+                notes: Vec::new(),
+            },
+            (_, found) => self.cluster.plan(found, &terms).await?,
+        };
         for note in &plan.notes {
             tracing::info!("{note}");
             if first {
                 // Who does not listen any more is noticed below.
                 let _ = say(&format!("{NOTE}{note}"));
             }
+        }
+        if let Some(place) = Place::of(&plan)
+            && let Err(error) = place.write(self.folder.path())
+        {
+            tracing::warn!("{error:#}");
         }
         if !plan.form.is_in_the_targets_pod() {
             let namespace = self.cluster.namespace_of(&plan, &terms);

@@ -1,12 +1,12 @@
 //! What the configuration says about agents in a cluster.
 
 use mirrord_config::Config;
-use mirrord_config::config::agent::{ProfileConfig, Quantities};
+use mirrord_config::config::agent::{ProfileConfig, Quantities, Replicas};
 use mirrord_config::config::fs::FsMode;
 use mirrord_config::config::incoming::IncomingMode;
 use mirrord_config::kinds::Pairs;
 use mirrord_config::{LoadedConfig, setting::Origin};
-use mirrord_kubernetes::{Access, AgentSettings, Needs};
+use mirrord_kubernetes::{Access, AgentSettings, Form, Needs};
 use serde_json::{Map, Value as Json, json};
 
 /// The agent's image: of the same version, as its protocol is.
@@ -21,6 +21,10 @@ pub struct ClusterTerms {
     pub settings: AgentSettings,
     /// What the session will want of it.
     pub needs: Needs,
+    /// The session covers every pod of the target's workload.
+    pub all_replicas: bool,
+    /// The form that was found for another pod of the workload: nothing is asked again.
+    pub form: Option<Form>,
 }
 
 impl ClusterTerms {
@@ -38,6 +42,20 @@ impl ClusterTerms {
                 incoming: incoming.value.0 != IncomingMode::Off,
                 incoming_asked: asked,
             },
+            all_replicas: config.config.agent.replicas.value == Replicas::All,
+            form: None,
+        }
+    }
+
+    /// Those for another pod of the workload, whose clients alone are wanted.
+    pub fn of_another_pod(&self, form: Option<Form>) -> Self {
+        ClusterTerms {
+            needs: Needs {
+                files: false,
+                ..self.needs.clone()
+            },
+            form,
+            ..self.clone()
         }
     }
 

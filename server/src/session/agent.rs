@@ -1,6 +1,7 @@
 //! The agent that a session begins with: one that an earlier session kept warm, one that is
 //! started now, or one that runs already.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,7 +14,7 @@ use super::warm::AGENT_SOCKET;
 use super::{AgentChoice, list};
 use crate::provider::{self, AgentOptions, AgentProcess, ClusterTerms, StartedAgent, Via};
 use crate::runtime_dir::SessionFolder;
-use mirrord_target::Target;
+use mirrord_target::{ClusterTarget, Target};
 
 /// How long an agent waits for its session when the link was lost; one whose process ended is not
 /// waited for.
@@ -45,6 +46,7 @@ impl Agent {
         cluster: ClusterTerms,
     ) -> Result<Self> {
         let session = folder.id().to_owned();
+        let log = launched.then(|| folder.join(AGENT_LOG));
         let key = match &choice {
             AgentChoice::Join { key, .. } => crate::key_file::read(key)?,
             _ => SessionIdentity::new_key()?,
@@ -66,7 +68,7 @@ impl Agent {
             AgentChoice::StartOnTcp(address) => {
                 let via = Via::Tcp(address);
                 (
-                    fresh(target, &key, via, folder, launched, cluster).await?,
+                    fresh(target, &key, via, &session, log, cluster).await?,
                     false,
                 )
             }
@@ -75,7 +77,7 @@ impl Agent {
                 None => {
                     let via = Via::Unix(folder.join(AGENT_SOCKET));
                     (
-                        fresh(target, &key, via, folder, launched, cluster).await?,
+                        fresh(target, &key, via, &session, log, cluster).await?,
                         false,
                     )
                 }
@@ -93,6 +95,31 @@ impl Agent {
         })
     }
 
+    /// Starts one in a pod of the target's workload, for its clients alone. `session` names what is
+    /// made for it, and is told to nobody else.
+    pub async fn start_in_pod(
+        pod: ClusterTarget,
+        session: String,
+        log: Option<PathBuf>,
+        cluster: ClusterTerms,
+    ) -> Result<Self> {
+        let key = SessionIdentity::new_key()?;
+        let target = Target::Kubernetes(pod);
+        // Whoever holds it makes a socket of its own.
+        let via = Via::Unix(PathBuf::new());
+        let started = fresh(&target, &key, via, &session, log, cluster).await?;
+        let agent = started.fingerprint;
+        Ok(Agent {
+            started,
+            identity: SessionIdentity {
+                session,
+                key,
+                agent,
+            },
+            was_warm: false,
+        })
+    }
+
     /// Makes one link.
     pub async fn dial(&self, purpose: Purpose) -> Result<(AgentHello, Socket)> {
         let endpoint = &self.started.endpoint;
@@ -106,8 +133,8 @@ async fn fresh(
     target: &Target,
     key: &SigningKey,
     via: Via,
-    folder: &SessionFolder,
-    launched: bool,
+    session: &str,
+    log: Option<PathBuf>,
     cluster: ClusterTerms,
 ) -> Result<StartedAgent> {
     let options = AgentOptions {
@@ -117,8 +144,8 @@ async fn fresh(
             Target::Targetless | Target::Kubernetes(_) => CLUSTER_GRACE,
             _ => GRACE,
         },
-        log: launched.then(|| folder.join(AGENT_LOG)),
-        session: folder.id().to_owned(),
+        log,
+        session: session.to_owned(),
         cluster,
     };
     provider::start_agent(target, &options).await

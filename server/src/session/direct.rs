@@ -50,6 +50,10 @@ pub enum Happened {
 impl Direct {
     /// Starts an agent and links to it.
     pub async fn open(target: Target, cluster: ClusterTerms) -> Result<Self> {
+        if cluster.all_replicas {
+            let text = "agent.replicas `all` is for sessions of programs: this is about one pod";
+            tell(format_args!("{text}"));
+        }
         let folder = SessionFolder::create(&random_id()?)?;
         let agent = Agent::start(&target, "", AgentChoice::Start, &folder, false, cluster).await?;
         for note in &agent.started.notes {

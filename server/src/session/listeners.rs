@@ -5,8 +5,10 @@
 mod alive;
 mod change;
 mod relink;
+mod wanted;
 
 pub use change::name as mode_name;
+pub use wanted::{WantedPort, WantedPorts};
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
@@ -20,7 +22,7 @@ use mirrord_protocol::event::EventKind;
 use mirrord_protocol::local::{Ticket, ToSupervisor};
 use mirrord_protocol::session_control::{self, PortMode};
 use mirrord_rules::{AlignedBlock, IncomingDecision, IncomingMode};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::agent_link::AgentLink;
 use super::board::Board;
@@ -47,6 +49,8 @@ struct Shared {
     chosen: Mutex<HashMap<u16, PortMode>>,
     /// Ports of the debuggee's debugger, which are nobody else's business.
     left_alone: Mutex<HashSet<u16>>,
+    /// What agents in other pods shall take.
+    wanted_tx: watch::Sender<WantedPorts>,
 }
 
 /// A port that the program listens on.
@@ -108,6 +112,7 @@ impl Listeners {
             ports,
             chosen: Mutex::default(),
             left_alone: Mutex::default(),
+            wanted_tx: watch::Sender::default(),
         };
         let listeners = Listeners {
             shared: Arc::new(shared),
@@ -300,6 +305,7 @@ impl Listeners {
             .collect();
         shown.sort_by_key(|port| port.port);
         self.shared.board.update(|status| status.ports = shown);
+        self.publish();
     }
 
     async fn hear(self, mut news_rx: mpsc::Receiver<IncomingNews>) {

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsRawFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -18,6 +18,27 @@ use crate::events::redacted;
 pub const SESSION_LOG: &str = "log";
 /// The agent's.
 pub const AGENT_LOG: &str = "agent-log";
+
+/// That of the agent in another pod of the workload.
+pub fn of_pod(folder: &Path, pod: &str) -> PathBuf {
+    folder.join(format!("{AGENT_LOG}-{pod}"))
+}
+
+/// The pods whose agents have logs of their own, and those.
+fn of_pods(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let pod = name.strip_prefix(AGENT_LOG)?.strip_prefix('-')?;
+            // What was cut stands beside it.
+            let is_log = entry.path().extension() != Some("old".as_ref());
+            is_log.then(|| (pod.to_owned(), entry.path()))
+        })
+        .collect();
+    found.sort();
+    found
+}
 
 /// A file that is larger is begun again, the old one beside it.
 const LARGEST: u64 = 4 << 20;
@@ -49,8 +70,9 @@ pub fn write_to(folder: &Path) -> Result<()> {
 pub async fn keep_small(folder: std::path::PathBuf) {
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
-        for name in [SESSION_LOG, AGENT_LOG] {
-            let path = folder.join(name);
+        let own = [SESSION_LOG, AGENT_LOG].map(|name| folder.join(name));
+        let others = of_pods(&folder).into_iter().map(|(_, path)| path);
+        for path in own.into_iter().chain(others) {
             let is_large = std::fs::metadata(&path).is_ok_and(|found| found.len() > LARGEST);
             if is_large && let Err(error) = begin_again(&path) {
                 tracing::warn!(
@@ -69,14 +91,18 @@ fn begin_again(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The last lines of both logs.
+/// The last lines of all logs; those of agents in other pods begin with the pod.
 pub fn last(folder: &Path, lines: u32) -> Answered {
-    let read = |name| {
-        tail(&folder.join(name), lines as usize).map_err(|error| refusal::of("internal", &error))
-    };
+    let read =
+        |path: &Path| tail(path, lines as usize).map_err(|error| refusal::of("internal", &error));
+    let mut agent = read(&folder.join(AGENT_LOG))?;
+    for (pod, path) in of_pods(folder) {
+        let lines = read(&path)?.into_iter();
+        agent.extend(lines.map(|line| format!("{pod}: {line}")));
+    }
     Ok(SessionAnswer::Logs {
-        session: read(SESSION_LOG)?,
-        agent: read(AGENT_LOG)?,
+        session: read(&folder.join(SESSION_LOG))?,
+        agent,
     })
 }
 
@@ -117,6 +143,13 @@ mod tests {
         };
         assert_eq!(session, ["x_token=***", "three"]);
         assert!(agent.is_empty());
+        std::fs::write(of_pod(folder.path(), "web-2"), "two\n").unwrap();
+        std::fs::write(folder.path().join(AGENT_LOG), "one\n").unwrap();
+        let answer = last(folder.path(), 2).unwrap();
+        let SessionAnswer::Logs { agent, .. } = answer else {
+            panic!("{answer:?}");
+        };
+        assert_eq!(agent, ["one", "web-2: two"]);
     }
 
     #[test]

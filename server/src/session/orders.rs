@@ -53,6 +53,7 @@ impl Parts {
                 tokio::spawn(agent_status(
                     self.agent_facts("linked"),
                     self.agent.clone(),
+                    self.roster.clone(),
                     answer_tx,
                 ));
                 return Ok(None);
@@ -182,6 +183,7 @@ impl Parts {
             round_trip_us: None,
             reconnects: self.linking.reconnects,
             was_warm: self.was_warm,
+            agents: self.board.status().agents,
         }
     }
 
@@ -198,6 +200,7 @@ impl Parts {
 pub async fn agent_status(
     mut status: AgentStatus,
     agent: super::agent_link::AgentLink,
+    roster: super::replicas::Roster,
     answer_tx: oneshot::Sender<Answered>,
 ) {
     let round_trip = agent.ping().await;
@@ -205,6 +208,7 @@ pub async fn agent_status(
     if round_trip.is_none() {
         status.phase = "gone".into();
     }
+    status.agents = roster.measured(status.round_trip_us).await;
     reply(answer_tx, Ok(SessionAnswer::Agent(status)));
 }
 

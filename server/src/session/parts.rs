@@ -22,10 +22,11 @@ use super::life::Life;
 use super::listeners::Listeners;
 use super::program::Program;
 use super::reconnect::Linking;
+use super::replicas::{Replicas, Roster};
 use super::rules::RuleBook;
 use super::warm::Left;
 use crate::events::Wanted;
-use crate::provider::AgentProcess;
+use crate::provider::{AgentProcess, Place};
 use crate::runtime_dir::SessionFolder;
 use mirrord_target::Target;
 
@@ -52,6 +53,12 @@ pub struct Parts {
     pub warm_key: String,
     /// The pod's.
     pub hostname: String,
+    /// Where the agent is, in a cluster.
+    pub place: Option<Place>,
+    /// The agents as others see them.
+    pub roster: Roster,
+    /// Those in the workload's other pods.
+    pub replicas: Option<Replicas>,
     /// What admits processes that others launch.
     pub token: String,
     pub supervisor: Arc<SupervisorChannel>,
@@ -112,8 +119,18 @@ impl Parts {
         // The supervisor ends with its programs, the file server with the supervisor; then nobody
         // is left who could miss the agent.
         let deadline = Instant::now() + END_POLITELY;
-        end_by(deadline, &mut self.supervisor_process).await;
-        end_by(deadline, &mut self.files_process).await;
+        let replicas = self.replicas.take();
+        tokio::join!(
+            async {
+                end_by(deadline, &mut self.supervisor_process).await;
+                end_by(deadline, &mut self.files_process).await;
+            },
+            async {
+                if let Some(replicas) = replicas {
+                    replicas.end().await;
+                }
+            },
+        );
         self.streams_tx.send_replace(None);
         while let Ok(kind) = self.event_rx.try_recv() {
             self.board.events.add(kind);
@@ -123,7 +140,9 @@ impl Parts {
             status.ports.clear();
             status.paused = false;
         });
+        self.show_agent("warm");
         Left {
+            roster: self.roster.clone(),
             facts: self.agent_facts("warm"),
             warm_key: self.warm_key,
             usable: !matches!(how, End::Failed(_)) && !self.linking.is_lost(),

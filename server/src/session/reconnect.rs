@@ -23,7 +23,7 @@ use super::agent_link::{self, AgentNews};
 use super::fatal;
 use super::parts::Parts;
 use super::start::take_clients;
-use crate::provider::AgentProcess;
+use crate::provider::{AgentProcess, Place};
 
 /// An agent that ended, rather than the connection to it, is known to have by then.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -54,8 +54,8 @@ pub struct Lost {
 pub struct Links {
     /// The pod's.
     hostname: String,
-    control: (MessageSender, MessageReceiver),
-    streams: (Streams, IncomingStreams),
+    pub control: (MessageSender, MessageReceiver),
+    pub streams: (Streams, IncomingStreams),
 }
 
 impl Drop for Lost {
@@ -145,6 +145,7 @@ impl Parts {
         }
         self.agent.hang_up();
         self.listeners.lost();
+        self.show_agent("reconnecting");
         let text = format!(
             "the pod is out of reach ({reason}); trying to reach it again for {} s. Files and new \
              connections of the pod wait, those that stood are reset",
@@ -205,7 +206,7 @@ impl Parts {
             self.linking.link,
         ));
         self.streams_tx.send_replace(Some(streams));
-        self.listeners.found();
+        self.is_at_its_place();
         let mut text = "the pod is in reach again".to_owned();
         if links.hostname != self.hostname {
             text = format!("the pod is {} now", links.hostname);
@@ -221,12 +222,45 @@ impl Parts {
     }
 }
 
-async fn seek(
+/// Makes both links anew.
+pub async fn seek(
     endpoint: Endpoint,
     identity: SessionIdentity,
     within: Duration,
 ) -> Result<Links, LinkError> {
     redial(within, || dial(&endpoint, &identity)).await
+}
+
+impl Parts {
+    /// Who linked again may be in another pod. Where that is covered already its clients come here
+    /// throughout: the agent that was there gives way once this one has the ports. Copies would
+    /// come twice, so there it gives way first.
+    fn is_at_its_place(&mut self) {
+        self.place = Place::behind(&self.linking.endpoint);
+        let pod = self.place.as_ref().map(|place| place.pod.clone());
+        self.listeners.relays().name_pod(pod);
+        self.show_agent("linked");
+        let moved = self.replicas.as_ref().zip(self.place.clone());
+        if let Some((replicas, place)) = &moved
+            && self.listeners.mirrors()
+        {
+            replicas.primary_at(place.clone());
+        }
+        let taken_again = self.listeners.found();
+        let tell = moved.map(|(replicas, place)| (replicas.teller(), place));
+        tokio::spawn(async move {
+            taken_again.await;
+            if let Some((tell, place)) = tell {
+                tell(place);
+            }
+        });
+    }
+
+    /// Puts what is known of the primary agent where others see it.
+    pub fn show_agent(&self, phase: &str) {
+        let reconnects = self.linking.reconnects;
+        self.roster.primary(self.place.as_ref(), phase, reconnects);
+    }
 }
 
 async fn dial(endpoint: &Endpoint, identity: &SessionIdentity) -> Result<Links, LinkError> {

@@ -32,11 +32,12 @@ use super::listeners::Listeners;
 use super::parts::Parts;
 use super::program::{self, Program};
 use super::reconnect::Linking;
+use super::replicas::{self, Replicas, Roster};
 use super::role_process::empty_memory_file;
 use super::rules::RuleBook;
 use super::{About, Options, Work, control, role_process};
 use crate::events::{self, Wanted};
-use crate::provider::{self, ClusterTerms};
+use crate::provider::{self, ClusterTerms, Place};
 use crate::roles::{FileServerOptions, Role, SupervisorOptions};
 use crate::runtime_dir::SessionFolder;
 
@@ -110,7 +111,8 @@ pub async fn start_in(
     let launched = matches!(work, Work::Launch(_));
     let cluster = ClusterTerms::of(&config);
     let warm_key = warm_key(&target, &cluster)?;
-    let agent = Agent::start(&target, &warm_key, agent, &folder, launched, cluster).await?;
+    let terms = cluster.clone();
+    let agent = Agent::start(&target, &warm_key, agent, &folder, launched, terms).await?;
     for text in agent.started.notes.iter().cloned() {
         // Whoever launches programs into the session gets them with the launch.
         if !launched {
@@ -165,9 +167,26 @@ pub async fn start_in(
         rules,
         peers,
         answer_tx.clone(),
-        event_tx,
+        event_tx.clone(),
         board.clone(),
     );
+    let place = Place::behind(&linking.endpoint);
+    let pod = place.as_ref().map(|place| place.pod.clone());
+    listeners.relays().name_pod(pod);
+    let roster = Roster::new(board.clone());
+    roster.primary(place.as_ref(), "linked", 0);
+    let replicas = Replicas::start(
+        &replicas::Terms {
+            target: &target,
+            session: folder.id(),
+            logs: launched.then(|| folder.path().to_owned()),
+            cluster: &cluster,
+            listeners: &listeners,
+            event_tx: &event_tx,
+            roster: &roster,
+        },
+        place.clone(),
+    )?;
     tokio::spawn(take_clients(
         incoming_streams,
         listeners.relays(),
@@ -200,6 +219,9 @@ pub async fn start_in(
         was_warm: agent.was_warm,
         warm_key,
         hostname: facts.hostname.clone(),
+        place,
+        roster,
+        replicas,
         token: hex(&token),
         supervisor,
         supervisor_process,
@@ -253,6 +275,7 @@ fn first_status(
         paused: false,
         next_seq: 0,
         warm_until: None,
+        agents: Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ use super::control::{Answered, Order};
 use super::logs::AGENT_LOG;
 use super::orders::{agent_status, reply};
 use super::refusal;
+use super::replicas::Roster;
 use super::signals::Signals;
 use crate::events;
 use crate::provider::{AgentProcess, SESSION_KEY};
@@ -44,6 +45,8 @@ pub struct Left {
     pub warm_key: String,
     /// The agent may serve another session.
     pub usable: bool,
+    /// It, as others see it.
+    pub roster: Roster,
     /// Its control link.
     pub agent: AgentLink,
     /// What it tells.
@@ -119,7 +122,8 @@ impl Left {
                         }
                         SessionRequest::AgentStatus => {
                             let (facts, agent) = (self.facts.clone(), self.agent.clone());
-                            tokio::spawn(agent_status(facts, agent, answer_tx));
+                            let roster = self.roster.clone();
+                            tokio::spawn(agent_status(facts, agent, roster, answer_tx));
                         }
                         SessionRequest::Stop { .. } | SessionRequest::Abort => {
                             reply(answer_tx, Ok(SessionAnswer::Done));

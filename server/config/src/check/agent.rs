@@ -1,10 +1,11 @@
 //! `agent`: names and numbers that a cluster would refuse, told with their place before a run.
 
-use mirrord_target::is_kubernetes_name;
+use mirrord_target::{Kind, Target, is_kubernetes_name};
 
 use super::Checks;
 use crate::config::Config;
-use crate::config::agent::{ProfileConfig, ProfileType};
+use crate::config::agent::{ProfileConfig, ProfileType, Replicas};
+use crate::config::incoming::IncomingMode;
 use crate::kinds::Pairs;
 use crate::problem::Code;
 use crate::setting::Setting;
@@ -69,6 +70,35 @@ impl Checks {
         }
         if agent.ephemeral.value == Some(true) {
             self.unused_when_ephemeral(config);
+        }
+        if agent.replicas.value == Replicas::All {
+            self.all_replicas(config);
+        }
+    }
+
+    /// Several pods are there only behind a workload, and something only where their clients come
+    /// here.
+    fn all_replicas(&mut self, config: &Config) {
+        let origin = &config.agent.replicas.origin;
+        let what = match &config.target.path.value {
+            Some(Target::Kubernetes(target)) if target.kind == Kind::Pod => "one pod",
+            Some(Target::Kubernetes(_)) | None => "",
+            Some(Target::Targetless) => "no pod at all",
+            Some(Target::Process(_) | Target::Sandbox(_) | Target::Container(_)) => {
+                "one of this machine"
+            }
+        };
+        if let (Some(target), false) = (&config.target.path.value, what.is_empty()) {
+            let message = format!(
+                "agent.replicas: `all` needs a workload of a cluster as its target; {target} is {what}"
+            );
+            let help = "name a deployment, statefulset, daemonset, replicaset, rollout, service or \
+                        label, or leave agent.replicas out";
+            self.error(Code::Conflict, origin, &message, help);
+        } else if config.feature.network.incoming.mode.value.0 == IncomingMode::Off {
+            let message = "agent.replicas: `all` has no effect with feature.network.incoming `off`: \
+                           all else is one pod's";
+            self.warning(Code::NoEffect, origin, message);
         }
     }
 

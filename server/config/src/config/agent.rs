@@ -44,6 +44,16 @@ words! {
     }
 }
 
+words! {
+    /// How many pods of a workload a session covers.
+    pub enum Replicas {
+        /// One.
+        One = "one",
+        /// Every pod, also those that come later.
+        All = "all",
+    }
+}
+
 group! {
     /// How the agent is started in a cluster.
     pub struct AgentConfig {
@@ -64,6 +74,11 @@ group! {
             /// Without a word, a job on the target's node, or an ephemeral container where the
             /// cluster allows no such job.
             "ephemeral" ephemeral: Option<bool> = None, env &["MIRRORD_EPHEMERAL_CONTAINER"];
+            /// How many pods of the target's workload the session covers. `one`: one of them. `all`:
+            /// the incoming traffic of every pod comes here, also of those that come later, each by
+            /// an agent of its own, at most 20 of them; environment, files, names and outgoing
+            /// connections are those of one pod.
+            "replicas" replicas: Replicas = Replicas::One, env &["MIRRORD_AGENT_REPLICAS"];
             /// Seconds that an ended agent's job and pod are kept. When it is given they are kept
             /// after each session, for their log; otherwise only when nobody could remove them.
             "ttl" ttl: Option<u64> = None, env &["MIRRORD_AGENT_TTL"];

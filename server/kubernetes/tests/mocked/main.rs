@@ -3,5 +3,6 @@
 mod access;
 mod describing;
 mod listing;
+mod members;
 mod mock;
 mod watching;

@@ -107,6 +107,7 @@ async fn a_stolen_connection_reaches_the_program_with_its_real_addresses() {
         port: 80,
         mode: "steal".to_owned(),
         client: real().client,
+        pod: None,
     };
     assert_eq!(agent.news().await, IncomingNews::Event(expected));
 
@@ -213,4 +214,38 @@ async fn an_ipv6_only_program_gets_ipv4_clients_too() {
     assert_eq!(agent.peers.lookup(peer), Some(real()));
     let reply: StreamReply = read_frame(&mut stream).await.unwrap();
     assert!(matches!(reply, StreamReply::Connected { .. }));
+}
+
+#[tokio::test]
+async fn two_pods_number_their_subscriptions_alike_and_each_connection_names_its_pod() {
+    let mut agent = Agent::start().await;
+    agent.relays.name_pod(Some("web-1".into()));
+    let (streams, incoming) = link().await;
+    let others = agent.relays.beside("web-2".into());
+    tokio::spawn(serve_all(others.clone(), incoming));
+    let program = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = program.local_addr().unwrap();
+    // The same number, of two agents, for two ports.
+    agent.relays.subscribe(7, 80, address);
+    others.subscribe(7, 8080, address);
+    let header = StreamHeader::Incoming {
+        subscription: 7,
+        mode: IncomingMode::Steal,
+        addresses: real(),
+    };
+    let (mut open, mut open_here) = (Vec::new(), Vec::new());
+    for (streams, expected) in [
+        (agent.streams.clone(), ("web-1", 80)),
+        (streams, ("web-2", 8080)),
+    ] {
+        open.push(streams.open(&header).await.unwrap());
+        open_here.push(program.accept().await.unwrap());
+        let IncomingNews::Event(EventKind::Incoming { pod, port, .. }) = agent.news().await else {
+            panic!("other news");
+        };
+        assert_eq!((pod.as_deref().unwrap(), port), expected);
+    }
+    assert_eq!((agent.relays.serving(), others.serving()), (1, 1));
+    others.forget(7);
+    assert_eq!(agent.relays.subscription(80), Some(7));
 }

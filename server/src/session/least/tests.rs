@@ -140,6 +140,7 @@ fn ports_that_were_taken_are_listed_with_their_clients() {
         port: 8080,
         mode: "steal".into(),
         client: "10.0.0.9:4000".parse().unwrap(),
+        pod: None,
     };
     let least = from(&[listen(8080, "steal"), came, listen(9000, "off")]);
     assert_eq!(value(&least, "feature.network.incoming.mode"), "steal");

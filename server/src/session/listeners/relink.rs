@@ -3,6 +3,8 @@
 
 use mirrord_protocol::session_control::PortMode;
 
+use tokio::task::JoinSet;
+
 use super::{Listeners, Taking};
 
 /// What events name as the reason.
@@ -19,8 +21,8 @@ impl Listeners {
         }
     }
 
-    /// There is another link.
-    pub fn found(&self) {
+    /// There is another link; completes when all ports are taken there, or are known not to be.
+    pub fn found(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut lost = Vec::new();
         for (&number, port) in self.ports().iter_mut() {
             if port.taking == Taking::Lost {
@@ -28,9 +30,11 @@ impl Listeners {
                 lost.push((number, port.mode));
             }
         }
+        let mut taking = JoinSet::new();
         for (number, mode) in lost {
-            tokio::spawn(self.clone().take_again(number, mode));
+            taking.spawn(self.clone().take_again(number, mode));
         }
+        async move { drop(taking.join_all().await) }
     }
 
     async fn take_again(self, number: u16, mode: PortMode) {
