@@ -9,6 +9,9 @@ use mirrord_kubernetes::{Cluster, Target};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
+/// What was to be told at once was told by then.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// What is told, one line each: the pods, `-` before one that is being removed, `?` before one whose
 /// container does not run.
 struct Told(mpsc::UnboundedReceiver<String>);
@@ -45,8 +48,8 @@ impl Told {
         told.expect("in time").expect("it goes on")
     }
 
-    async fn nothing_more(&mut self) {
-        let more = tokio::time::timeout(Duration::from_millis(300), self.0.recv()).await;
+    async fn nothing_more(&mut self, within: Duration) {
+        let more = tokio::time::timeout(within, self.0.recv()).await;
         assert!(more.is_err(), "{more:?}");
     }
 }
@@ -121,7 +124,7 @@ async fn pods_that_come_and_go_are_told_and_readiness_that_flaps_is_not() {
     assert_eq!(told.next().await, "a -b c");
     assert_eq!(told.next().await, "a c");
     assert_eq!(told.next().await, "c", "a pod that has ended is none");
-    told.nothing_more().await;
+    told.nothing_more(MOMENT).await;
     let asked = mock.asked.lock().unwrap();
     let pods = asked.iter().filter(|asked| asked.is("/pods"));
     for asked in pods {
@@ -154,7 +157,7 @@ async fn a_watch_that_cannot_go_on_begins_anew_with_the_pods_of_then() {
     let mut told = Told::of(mock.cluster().await, "deployment/web");
     assert_eq!(told.next().await, "a b");
     assert_eq!(told.next().await, "a c");
-    told.nothing_more().await;
+    told.nothing_more(MOMENT).await;
 }
 
 #[tokio::test]
@@ -187,5 +190,6 @@ async fn a_workload_that_cannot_be_read_is_told_once() {
         problem.starts_with('!') && problem.contains("you may not read it"),
         "{problem}"
     );
-    told.nothing_more().await;
+    // It is asked again meanwhile.
+    told.nothing_more(Duration::from_secs(6)).await;
 }
