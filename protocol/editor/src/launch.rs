@@ -111,6 +111,10 @@ pub struct Debugger {
     /// The debug adapter's process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<i32>,
+    /// Folders that the editor and the debugger are installed in: what the debuggee reads there
+    /// for them is this machine's.
+    #[serde(default)]
+    pub folders: Vec<String>,
 }
 
 open_enum! {

@@ -136,11 +136,25 @@ pub(crate) fn rules(source: &RuleSource) -> Vec<(Default, String)> {
             rules.push((Default::Local, below(&escape(tool))));
         }
     }
+    // The way to them: who resolves its own path looks at each folder above it, and the pod need
+    // have none of them. Only these very folders; what else is in them stays the pod's.
+    let ways = machine.tools.iter().chain(&machine.working_directory);
+    for folder in ways.flat_map(|path| above(without_slash(path))) {
+        rules.push((Default::Local, format!("^{}$", escape(folder))));
+    }
     // Hidden files of the user: settings of this machine's tools.
     if let Some(home) = home {
         rules.push((Default::Local, format!(r"^{}/\.", escape(home))));
     }
     rules
+}
+
+/// The folders above a path, without the root.
+fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+    slashes
+        .map(|(at, _)| &path[..at])
+        .filter(|folder| !folder.is_empty())
 }
 
 fn without_slash(mut path: &[u8]) -> &[u8] {

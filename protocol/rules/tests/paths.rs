@@ -53,6 +53,17 @@ fn with_all_lists(mode: FsMode) -> AlignedBlock {
 }
 
 #[test]
+fn the_way_to_the_project_and_its_tools_is_local_and_what_is_beside_it_is_not() {
+    let block = block(FsSource::default());
+    for path in ["/work", "/srv", "/work/my (app)", "/srv/gdb/lib"] {
+        assert_eq!(place(&block, path, Read), Local, "{path}");
+    }
+    for path in ["/work/other", "/srv/data", "/workshop", "/srvs"] {
+        assert_eq!(place(&block, path, Read), READ_ONLY, "{path}");
+    }
+}
+
+#[test]
 fn lists_and_modes_decide_as_in_the_peer() {
     use FsMode::{Local as ModeLocal, LocalWithOverrides, Read as ModeRead, Write as ModeWrite};
     let blocks = [ModeWrite, ModeRead, LocalWithOverrides].map(|mode| (mode, with_all_lists(mode)));

@@ -24,6 +24,11 @@ pub fn of(launch: &Launch) -> Vec<PathBuf> {
         files.extend(of_process(pid));
     }
     let mut folders: Vec<PathBuf> = files.iter().filter_map(|file| installed_in(file)).collect();
+    let told = launch
+        .debugger
+        .iter()
+        .flat_map(|debugger| &debugger.folders);
+    folders.extend(told.map(PathBuf::from).filter(|folder| is_deep(folder)));
     folders.sort();
     folders.dedup();
     folders
@@ -43,11 +48,14 @@ fn of_process(pid: i32) -> Vec<PathBuf> {
 fn installed_in(file: &Path) -> Option<PathBuf> {
     let folder = file.is_absolute().then(|| file.parent())??;
     let above = folder.parent().filter(|_| folder.ends_with("bin"));
-    let is_deep = |folder: &&Path| folder.components().count() > 2;
     above
-        .filter(is_deep)
-        .or(Some(folder).filter(is_deep))
+        .filter(|folder| is_deep(folder))
+        .or(Some(folder).filter(|folder| is_deep(folder)))
         .map(Path::to_owned)
+}
+
+fn is_deep(folder: &Path) -> bool {
+    folder.is_absolute() && folder.components().count() > 2
 }
 
 #[cfg(test)]
@@ -86,12 +94,25 @@ mod tests {
         let debugger = mirrord_editor_protocol::launch::Debugger {
             pid: Some(std::process::id() as i32),
             port: None,
+            folders: ["/srv/editor/lib", "/", "/data", "relative/a/b"]
+                .map(str::to_owned)
+                .to_vec(),
         };
         let launch = Launch {
             debugger: Some(debugger),
             ..Launch::default()
         };
         let us = std::env::current_exe().expect("we are somewhere");
-        assert!(of(&launch).contains(&us.parent().expect("in a folder").to_owned()));
+        let mut expected = vec![PathBuf::from("/srv/editor/lib")];
+        let script = std::env::args_os().nth(1).map(PathBuf::from);
+        expected.extend(
+            [Some(us), script]
+                .into_iter()
+                .flatten()
+                .filter_map(|file| installed_in(&file)),
+        );
+        expected.sort();
+        expected.dedup();
+        assert_eq!(of(&launch), expected);
     }
 }
