@@ -40,7 +40,7 @@ export function activate(context: ExtensionContext): void {
     const sessions = new Sessions(server);
     const forced = new Forced();
     const launches = new Launches(server);
-    const preparer = new Preparer(server, chosen, defaultConfig, log);
+    const preparer = new Preparer(server, picker, chosen, defaultConfig, log);
     const restarts = new Restarts(launches, preparer, forced, log);
     const logs = new LogDocuments(server);
     const activity = new ActivityView(server, sessions, context.extensionUri);

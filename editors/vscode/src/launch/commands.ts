@@ -1,8 +1,9 @@
 // "Run with mirrord" and "Debug with mirrord": a launch configuration of the workspace, or the open
 // file, whatever the switch says.
 
-import { type ExtensionContext, type LogOutputChannel, Uri, type WorkspaceFolder, commands, debug, extensions, window, workspace } from "vscode";
+import { type ExtensionContext, type LogOutputChannel, Uri, type WorkspaceFolder, commands, debug, window, workspace } from "vscode";
 import { registerCommands } from "../commands";
+import { debugTypes } from "./folders";
 import type { Forced } from "./forced";
 import { type LaunchSettings, type Startable, launchOfFile, startable } from "./configurations";
 
@@ -67,10 +68,4 @@ async function startFile(file: Uri | undefined, folder: WorkspaceFolder | undefi
     const create = "Create launch.json";
     const message = "There is no launch configuration to run with mirrord, and the open file cannot be started by itself.";
     if ((await window.showInformationMessage(message, create)) === create) await commands.executeCommand("debug.addConfiguration");
-}
-
-/** Debug types that an installed extension serves. */
-function debugTypes(): string[] {
-    type Manifest = { contributes?: { debuggers?: { type: string }[] } };
-    return extensions.all.flatMap((one) => ((one.packageJSON as Manifest).contributes?.debuggers ?? []).map(({ type }) => type));
 }

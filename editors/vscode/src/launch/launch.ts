@@ -15,7 +15,8 @@ export interface Raw {
 /** In a patched configuration: the session that it joins. */
 export const MARK = "__mirrordSession";
 
-export function launchOf(raw: Raw): Launch {
+/** `folders`: where the debugger is installed. */
+export function launchOf(raw: Raw, folders: string[] = []): Launch {
     const plain = { ...raw };
     delete plain[MARK];
     return {
@@ -28,6 +29,7 @@ export function launchOf(raw: Raw): Launch {
         env: environmentOf(raw),
         envFile: text(raw.envFile),
         console: text(raw.console),
+        debugger: { folders },
         raw: plain,
     };
 }

@@ -94,6 +94,16 @@ export class Launches implements Disposable {
         this.waiting.delete(sessionId);
     }
 
+    /** A debug run that ended before any program of it appeared needs no session. */
+    async abortUnused(sessionId: string): Promise<void> {
+        try {
+            const { state } = await this.server.ask("mirrord/session/get", { sessionId });
+            if (state === "ready") await this.abort(sessionId);
+        } catch {
+            // It is gone, as it should be.
+        }
+    }
+
     /** The launch will not come. */
     async abort(sessionId: string): Promise<void> {
         this.stopWaiting(sessionId);

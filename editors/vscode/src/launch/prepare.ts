@@ -9,6 +9,7 @@ import { type Failure, detailOf, failureOf } from "../server/failure";
 import type { Launch, PrepareParams, PrepareResult } from "../server/protocol";
 import type { Server } from "../server/server";
 import type { ChosenTargets } from "../picker/chosen";
+import type { Picker } from "../picker/picker";
 import { outcomeOf, outcomeOfFailure } from "./outcome";
 import { type Step, withProgress } from "./progress";
 
@@ -34,6 +35,7 @@ const AGAIN = "Try again";
 export class Preparer {
     constructor(
         private readonly server: Server,
+        private readonly picker: Picker,
         private readonly chosen: ChosenTargets,
         private readonly defaultConfig: (folder: WorkspaceFolder | undefined) => string,
         private readonly log: LogOutputChannel,
@@ -44,7 +46,7 @@ export class Preparer {
             let failure: Failure;
             try {
                 const title = `mirrord: ${wanted.launch.name}`;
-                const result = await withProgress(title, token, (step, cancel) => this.once(wanted, step, cancel));
+                const result = await withProgress(title, token, () => this.picker.isOpen, (step, cancel) => this.once(wanted, step, cancel));
                 if (token?.isCancellationRequested) return await this.cancelled(result);
                 const answer = this.answer(wanted, result);
                 if (answer) return answer;

@@ -5,6 +5,7 @@
 import type { CancellationToken, DebugConfiguration, DebugConfigurationProvider, WorkspaceFolder } from "vscode";
 import { asksServer, isOn } from "./active";
 import { environmentOf } from "./environment";
+import { debuggerFolders } from "./folders";
 import type { Forced } from "./forced";
 import { MARK, launchOf, sessionOf } from "./launch";
 import type { Launches } from "./launches";
@@ -31,7 +32,7 @@ export class Provider implements DebugConfigurationProvider {
         const env = environmentOf(raw);
         const switches = { ...this.toggle.value(), forced: forcing === "mirrord" };
         if (forcing === "plain" || !asksServer(switches, env) || isOfficials(env)) return raw;
-        const answer = await this.preparer.prepare({ folder, launch: launchOf(raw), active: isOn(switches) }, token);
+        const answer = await this.preparer.prepare({ folder, launch: launchOf(raw, debuggerFolders(raw.type)), active: isOn(switches) }, token);
         switch (answer.run) {
             case "not":
                 return undefined;

@@ -6,6 +6,7 @@
 
 import { type DebugSession, type LogOutputChannel, debug } from "vscode";
 import type { Message } from "../debugger/run";
+import { debuggerFolders } from "./folders";
 import type { Forced } from "./forced";
 import { MARK, type Raw, launchOf, sessionOf } from "./launch";
 import type { Launches, Prepared } from "./launches";
@@ -71,7 +72,7 @@ export class Restarts {
     }
 
     private again({ sessionId, folder, raw }: Prepared): Promise<Answer> {
-        return this.preparer.prepare({ folder, launch: launchOf(raw), active: true, again: sessionId });
+        return this.preparer.prepare({ folder, launch: launchOf(raw, debuggerFolders(raw.type)), active: true, again: sessionId });
     }
 
     /** What VS Code is about to send to the adapter. */
@@ -138,14 +139,12 @@ export class Restarts {
         if (message.type === "event" && message.event === "capabilities" && body.capabilities) body.capabilities.supportsRestartRequest = false;
     }
 
-    /** Its last run is being replaced by another one. */
-    isRestarting(session: DebugSession): boolean {
-        return this.renewals.has(session.id);
-    }
-
+    /** A debug run ended. One that is being replaced by the next keeps what that needs. */
     ended(session: DebugSession): void {
+        if (this.renewals.has(session.id)) return;
+        const sessionId = this.joined.get(session.id)?.sessionId ?? sessionOf(session.configuration);
         this.joined.delete(session.id);
-        this.renewals.delete(session.id);
+        if (sessionId !== undefined) void this.launches.abortUnused(sessionId);
     }
 }
 

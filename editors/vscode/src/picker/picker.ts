@@ -18,6 +18,8 @@ const AGAIN = { iconPath: new ThemeIcon("refresh"), tooltip: "Ask again" };
 export class Picker {
     /** One at a time: compounds ask several. */
     private turn: Promise<unknown> = Promise.resolve();
+    /** The user is being asked. */
+    isOpen = false;
 
     constructor(
         private readonly server: Server,
@@ -26,9 +28,13 @@ export class Picker {
 
     /** The picked target; undefined after Escape. `known` are shown at once. */
     pick(title: string, known: TargetRow[], token?: CancellationToken): Promise<Chosen | undefined> {
-        const next = this.turn.then(() => this.show(title, known, token));
-        this.turn = next.catch(() => undefined);
-        return next;
+        const next = this.turn.then(() => {
+            this.isOpen = true;
+            return this.show(title, known, token);
+        });
+        const over = next.finally(() => (this.isOpen = false));
+        this.turn = over.catch(() => undefined);
+        return over;
     }
 
     private async show(title: string, known: TargetRow[], token?: CancellationToken): Promise<Chosen | undefined> {
@@ -55,9 +61,10 @@ export class Picker {
         const list = new Live(this.server, scope, pick, known);
         return new Promise((resolve) => {
             const end = (answer: { path: string; local: boolean } | "scope" | "again" | undefined) => {
+                // First: disposing hides it, which is an answer too.
+                resolve(answer);
                 list.dispose();
                 pick.dispose();
-                resolve(answer);
             };
             pick.onDidAccept(() => {
                 const path = pick.selectedItems[0]?.path;

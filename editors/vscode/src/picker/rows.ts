@@ -1,4 +1,4 @@
-// The rows of the target picker: last used ones first, then those without a target, then by kind. Pure.
+// The rows of the target picker: last used ones first, then by kind, the few before the many. Pure.
 
 import type { TargetRow } from "../server/protocol";
 
@@ -12,6 +12,9 @@ export interface Row {
 
 export const TARGETLESS = "targetless";
 const RECENT = 5;
+const FIRST = ["sandbox", "container"];
+/** Every process of the machine can be one. */
+const LAST = "process";
 
 const ICONS: Record<string, string> = {
     sandbox: "beaker",
@@ -39,14 +42,18 @@ export function rowsOf(targets: readonly TargetRow[]): Row[] {
         .sort((a, b) => (b.lastUsed ?? "").localeCompare(a.lastUsed ?? ""))
         .slice(0, RECENT);
     const rest = targets.filter((one) => !used.includes(one)).sort((a, b) => a.path.localeCompare(b.path, "en", { numeric: true }));
-    const kinds = [...new Set(rest.map(({ kind }) => kind))];
+    const of = (kind: string) => section(plural(kind), rest.filter((one) => one.kind === kind));
+    const others = [...new Set(rest.map(({ kind }) => kind))].filter((kind) => !FIRST.includes(kind) && kind !== LAST);
     return [
         ...section("last used", used),
+        ...[...FIRST, ...others].flatMap(of),
         heading("without a target"),
         { label: `$(circle-slash) ${TARGETLESS}`, description: "in the cluster, with no pod's files and variables", path: TARGETLESS },
-        ...kinds.flatMap((kind) => section(`${kind}s`, rest.filter((one) => one.kind === kind))),
+        ...of(LAST),
     ];
 }
+
+const plural = (kind: string): string => (/(s|x)$/.test(kind) ? `${kind}es` : `${kind}s`);
 
 const heading = (label: string): Row => ({ label, description: "" });
 
