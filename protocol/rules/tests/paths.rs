@@ -161,7 +161,7 @@ fn what_is_local_without_any_configuration() {
             READ_ONLY,
         ),
         ("/app/config.yaml", READ_ONLY),
-        ("/srv", READ_ONLY),
+        ("/srv", Local),
     ] {
         assert_eq!(place(&block, path, Read), expected, "{path}");
     }

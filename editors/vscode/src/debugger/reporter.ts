@@ -33,16 +33,16 @@ export class Reporter {
                 await this.server.ask("mirrord/launch/bind", { sessionId, pid: finding.pid, debuggerPort: this.port });
                 return;
             default: {
-                const pid = (this.pid ??= await this.onlyProcess(sessionId));
+                const pid = (this.pid ??= await this.lastProcess(sessionId));
                 if (pid !== undefined) await this.server.ask("mirrord/debug/state", { sessionId, pid, state: finding.kind });
             }
         }
     }
 
-    /** For adapters that tell no pid: the session's first process is what was launched. */
-    private async onlyProcess(sessionId: string): Promise<number | undefined> {
+    /** For adapters that tell no pid: what was launched is the last process, after the debugger and its helpers. */
+    private async lastProcess(sessionId: string): Promise<number | undefined> {
         const { processes } = await this.server.ask("mirrord/session/get", { sessionId });
-        const pid = processes[0]?.pid;
+        const pid = processes.at(-1)?.pid;
         if (pid !== undefined) await this.server.ask("mirrord/launch/bind", { sessionId, pid, debuggerPort: this.port });
         return pid;
     }

@@ -63,6 +63,12 @@ export class Run {
     }
 }
 
+/** js-debug has a debug session for each process, named `app.js [4242]`, and tells its pid nowhere else. */
+export function pidInName(name: string): Finding[] {
+    const pid = /\[(\d+)\]/.exec(name)?.[1];
+    return pid === undefined ? [] : [{ kind: "pid", pid: Number(pid) }];
+}
+
 /** debugpy tells the sockets it listens on; the debuggee connects to the internal one. */
 function sockets(body: unknown): Finding[] {
     const list = (body as { sockets?: unknown } | undefined)?.sockets;

@@ -7,7 +7,7 @@ import { type DapRequest, type Restarts } from "../launch/restart";
 import { sessionOf } from "../launch/launch";
 import type { Server } from "../server/server";
 import { Reporter } from "./reporter";
-import { type Message, Run } from "./run";
+import { type Message, Run, pidInName } from "./run";
 
 export class Trackers implements DebugAdapterTrackerFactory {
     constructor(
@@ -25,6 +25,7 @@ export class Trackers implements DebugAdapterTrackerFactory {
         const sessionId = () => this.restarts.current(session) ?? this.launches.of(session)?.sessionId;
         const reporter = new Reporter(this.server, sessionId, this.log);
         const run = new Run();
+        if (!isLaunched) reporter.tell(pidInName(session.name));
         return {
             onWillReceiveMessage: (message: DapRequest) => {
                 if (isLaunched && message.type === "request") this.restarts.willReceive(session, message);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Run } from "../../src/debugger/run";
+import { Run, pidInName } from "../../src/debugger/run";
 
 const event = (name: string, body?: unknown) => ({ type: "event", event: name, body });
 const answer = (command: string, success = true) => ({ type: "response", command, success });
@@ -34,4 +34,10 @@ test("debugpy's own port is the internal one", () => {
     const sockets = [{ host: "127.0.0.1", port: 5678, internal: false }, { host: "127.0.0.1", port: 40123, internal: true }];
     assert.deepEqual(new Run().said(event("debugpySockets", { sockets })), [{ kind: "port", port: 40123 }]);
     assert.deepEqual(new Run().said(event("debugpySockets", { sockets: "odd" })), []);
+});
+
+test("js-debug's pid is in the name of its session", () => {
+    assert.deepEqual(pidInName("app.js [4242] « node"), [{ kind: "pid", pid: 4242 }]);
+    assert.deepEqual(pidInName("Remote Process [0x1]"), []);
+    assert.deepEqual(pidInName("node"), []);
 });
