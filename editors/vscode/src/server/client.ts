@@ -90,7 +90,8 @@ export async function connect(settings: Settings): Promise<Connection> {
         );
     }
     return {
-        ask: (method, params, token) => client.sendRequest(method, params, token),
+        // Without a token an absent one would be sent as a second parameter.
+        ask: (method, params, token) => (token ? client.sendRequest(method, params, token) : client.sendRequest(method, params)),
         onProgress: (token, hear) => client.onProgress(new ProgressType<unknown>(), token, hear),
         stop: () => client.stop(),
     };
