@@ -114,6 +114,14 @@ pub(crate) fn chosen<'a>(
     }
 }
 
+/// The helper that logs in for the chosen context (`exec`), where there is one.
+pub fn helper(access: &Access, environment: &Environment) -> Option<String> {
+    let read = read(access, environment).ok()?;
+    let user = chosen(&read, access).ok()?.1.user.as_ref()?;
+    let named = read.auth_infos.iter().find(|named| &named.name == user)?;
+    named.auth_info.as_ref()?.exec.as_ref()?.command.clone()
+}
+
 /// The namespaces that contexts of the chosen cluster name: what is known of a cluster that does
 /// not let its namespaces be listed.
 pub fn known_namespaces(access: &Access, environment: &Environment) -> Result<Vec<String>, Error> {

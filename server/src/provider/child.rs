@@ -5,10 +5,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use mirrord_supervisor::tell;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-use super::first_line::{FirstLine, NOTE};
+use super::first_line::{FirstLine, NOTE, WAITS};
 use super::{AgentProcess, StartedAgent};
 
 /// Starts `command`, gives it `input` (without any, its standard input stays open as long as we hold
@@ -90,9 +91,12 @@ async fn first_line(stdout: ChildStdout) -> Result<Option<(Vec<String>, String)>
     let mut lines = BufReader::new(stdout).lines();
     let mut notes = Vec::new();
     while let Some(line) = lines.next_line().await? {
-        match line.strip_prefix(NOTE) {
-            Some(note) => notes.push(note.to_owned()),
-            None => return Ok(Some((notes, line))),
+        if let Some(note) = line.strip_prefix(NOTE) {
+            notes.push(note.to_owned());
+        } else if let Some(what) = line.strip_prefix(WAITS) {
+            tell(format_args!("{what}"));
+        } else {
+            return Ok(Some((notes, line)));
         }
     }
     Ok(None)

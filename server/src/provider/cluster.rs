@@ -43,6 +43,18 @@ pub struct ClusterAgentOptions {
     pub folder: std::path::PathBuf,
 }
 
+impl ClusterAgentOptions {
+    /// Which cluster, and where in it.
+    pub fn access(&self) -> mirrord_kubernetes::Access {
+        mirrord_kubernetes::Access {
+            kubeconfig: self.kubeconfig.clone(),
+            context: self.context.clone(),
+            namespace: self.namespace.clone(),
+            accept_invalid_certificates: self.accept_invalid_certificates,
+        }
+    }
+}
+
 /// Starts the role and waits for the agent's first line.
 pub async fn start(
     target: &mirrord_target::Target,

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use mirrord_kubernetes::{
-    Access, AgentSettings, AgentTerms, Cluster, Error, Kind, Plan, RunningAgent,
+    Access, AgentSettings, AgentTerms, Cluster, Environment, Error, Kind, Plan, RunningAgent,
+    kubeconfig,
 };
 use mirrord_link::{Endpoint, Fingerprint, HeldState};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,9 +21,12 @@ use tokio::time::Instant;
 use super::Place;
 use super::agent_folder::{AgentFolder, Jobs, SESSION_KEY, reap};
 use super::cluster::ClusterAgentOptions;
-use super::first_line::{FirstLine, NOTE};
+use super::first_line::{FirstLine, NOTE, WAITS};
 use hold::Over;
 use mirrord_target::Target;
+
+/// A login that takes longer is told of.
+const SLOW_LOGIN: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether the session still waits for the start.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -63,7 +67,17 @@ fn play() -> Result<()> {
         .build()
         .context("could not start the event loop")?;
     runtime.block_on(async {
-        let mut holder = Holder::new(options).await?;
+        let access = options.access();
+        let mut holder = tokio::select! {
+            holder = Holder::new(options) => holder?,
+            never = wait_for_helper(&access) => match never {},
+            () = given_up() => {
+                // A helper that logs in may wait for ever. It is of our process group, which nobody
+                // else is in, and nothing was begun.
+                rustix::process::kill_current_process_group(rustix::process::Signal::KILL)?;
+                return Ok(());
+            }
+        };
         let reaping = tokio::spawn(async {
             if let Err(error) = reap().await {
                 tracing::warn!("could not look for what killed sessions left: {error:#}");
@@ -74,6 +88,18 @@ fn play() -> Result<()> {
         reaping.abort();
         held.and(removed)
     })
+}
+
+/// Says after a while who is waited for.
+async fn wait_for_helper(access: &Access) -> std::convert::Infallible {
+    tokio::time::sleep(SLOW_LOGIN).await;
+    if let Some(helper) = kubeconfig::helper(access, &Environment::own()) {
+        // Who does not listen any more is noticed elsewhere.
+        let _ = say(&format!(
+            "{WAITS}still waiting for {helper} to log in to the cluster"
+        ));
+    }
+    std::future::pending().await
 }
 
 /// Who holds an agent.
@@ -96,12 +122,7 @@ impl Holder {
         let target: Target = options.target.parse()?;
         let settings = serde_json::from_str(&options.settings)
             .context("could not read how the agent is started")?;
-        let access = Access {
-            kubeconfig: options.kubeconfig.clone(),
-            context: options.context.clone(),
-            namespace: options.namespace.clone(),
-            accept_invalid_certificates: options.accept_invalid_certificates,
-        };
+        let access = options.access();
         Ok(Holder {
             settings,
             target,

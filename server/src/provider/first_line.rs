@@ -6,6 +6,9 @@ use mirrord_link::{Endpoint, Fingerprint};
 /// What lines begin with that come before it: each is a sentence for the user.
 pub const NOTE: &str = "mirrord-note: ";
 
+/// What a line begins with that says what is waited for: it is for now.
+pub const WAITS: &str = "mirrord-waits: ";
+
 /// What it says.
 pub struct FirstLine<'a> {
     /// The agent's version.

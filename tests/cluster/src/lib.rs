@@ -44,6 +44,11 @@ impl Cluster {
         }
     }
 
+    /// The cluster's own folder: certificates, kubeconfigs, processes.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
     /// A folder of this test's own.
     pub fn folder(&self) -> &Path {
         self.folder.path()
