@@ -1,6 +1,6 @@
 // The one connection of this window: made when it is first wanted, kept, made again when it broke.
 
-import type { CancellationToken, Disposable } from "vscode";
+import type { CancellationToken, Disposable, LogOutputChannel } from "vscode";
 import { EventEmitter } from "vscode";
 import type { Connection, OnProgress, Settings } from "./connection";
 import type { Requests, ServerCapabilities, ServerNotifications, Status } from "./protocol";
@@ -20,6 +20,7 @@ export class Server implements Disposable {
     private readonly changed = new EventEmitter<ServerState>();
     private readonly heard = new EventEmitter<Heard>();
     private tokens = 0;
+    private log: LogOutputChannel | undefined;
     readonly onDidChangeState = this.changed.event;
 
     /** `prepare` finds the program and gathers what it is told; called for each connection. */
@@ -39,6 +40,7 @@ export class Server implements Disposable {
     private async begin(): Promise<Connection> {
         this.become("starting");
         const settings = await this.prepare();
+        this.log = settings.log;
         // Its own bundle: half a megabyte that a window without mirrord never reads.
         // eslint-disable-next-line @typescript-eslint/no-require-imports
         const { connect } = require("./client.js") as typeof import("./client");
@@ -78,7 +80,13 @@ export class Server implements Disposable {
         token?: CancellationToken,
     ): Promise<Requests[M]["result"]> {
         const connection = await this.connect();
-        return connection.ask<M>(method, params, token);
+        try {
+            return await connection.ask<M>(method, params, token);
+        } catch (error) {
+            // Who asked may have nobody to tell.
+            this.log?.debug(`${method}: ${(error as Error).message}`);
+            throw error;
+        }
     }
 
     /** A request that tells its steps, and rows as they come when it has any. */
