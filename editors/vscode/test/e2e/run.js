@@ -27,7 +27,10 @@ function must(what, tool) {
 /** Installs the extensions as a user does, the adapters from their folder. */
 function extensions(tools, folder, env) {
     mkdirSync(folder);
-    cpSync(join(here, "adapters"), join(folder, "tests.real-adapters-1.0.0"), { recursive: true });
+    const adapters = join(folder, "tests.real-adapters-1.0.0");
+    cpSync(join(here, "adapters"), adapters, { recursive: true });
+    // It comes with its extension, and the debuggee loads a part of it.
+    cpSync(must("debugpy", debugpy()).folder, join(adapters, "bundled"), { recursive: true });
     if (!values.vsix) return folder;
     const entry = join(tools, "node_modules", "code-server", "out", "node", "entry.js");
     const done = spawnSync(
@@ -54,7 +57,6 @@ try {
         ...process.env,
         PATH: [binaries(tools), process.env.PATH].join(delimiter),
         MIRRORD_E2E_TOOLS: tools,
-        MIRRORD_E2E_DEBUGPY: must("debugpy", debugpy()).folder,
         MIRRORD_E2E_DELVE: must("delve", delve()).program,
         MIRRORD_E2E_FAILURES: process.env.MIRRORD_E2E_FAILURES ?? join(tmpdir(), "mirrord-vscode-failures"),
         // Go programs are built by delve; a test's user has an empty home.

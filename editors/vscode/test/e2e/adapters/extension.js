@@ -8,13 +8,15 @@ const { join } = require("node:path");
 const readline = require("node:readline");
 const vscode = require("vscode");
 
-const DEBUGPY = process.env.MIRRORD_E2E_DEBUGPY;
 const DELVE = process.env.MIRRORD_E2E_DELVE;
 const RECORD = process.env.MIRRORD_E2E_RECORD;
 
-const python = () => new vscode.DebugAdapterExecutable("/usr/bin/python3", [join(DEBUGPY, "debugpy", "adapter")]);
+const python = () => new vscode.DebugAdapterExecutable("/usr/bin/python3", [join(__dirname, "bundled", "debugpy", "adapter")]);
 
 const lldb = () => new vscode.DebugAdapterExecutable("lldb-dap-19", []);
+
+/** As the Go extension does it: where it found delve. */
+const withDelve = { resolveDebugConfiguration: (folder, configuration) => ({ dlvToolPath: DELVE, ...configuration }) };
 
 /** The Go extension's way: the executable and the environment of the launch configuration. */
 async function delve({ configuration }) {
@@ -23,8 +25,7 @@ async function delve({ configuration }) {
         if (value === null) delete env[name];
         else env[name] = value;
     }
-    const program = configuration.dlvToolPath ?? DELVE;
-    const child = spawn(program, ["dap", "--listen=127.0.0.1:0"], { cwd: configuration.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(configuration.dlvToolPath, ["dap", "--listen=127.0.0.1:0"], { cwd: configuration.cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     let complaint = "";
     child.stderr.on("data", (bytes) => (complaint += bytes));
     return new Promise((resolve, reject) => {
@@ -58,6 +59,7 @@ exports.activate = (context) => {
         factory("debugpy", python),
         factory("lldb-dap", lldb),
         factory("go", delve),
+        vscode.debug.registerDebugConfigurationProvider("go", withDelve),
         vscode.debug.registerDebugAdapterTrackerFactory("*", { createDebugAdapterTracker: tracker }),
         vscode.debug.onDidStartDebugSession((session) => record("started", session)),
         vscode.debug.onDidTerminateDebugSession((session) => record("ended", session)),

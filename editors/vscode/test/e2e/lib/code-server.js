@@ -43,6 +43,7 @@ export class CodeServer {
     /** Starts it for this user and waits until it answers. */
     static async start(home, settings = {}) {
         const server = new CodeServer();
+        server.home = home;
         server.user = join(home.folder, "code");
         server.record = join(home.folder, "adapters.jsonl");
         server.log = join(home.folder, "code-server.log");
@@ -80,14 +81,17 @@ export class CodeServer {
         return until(what, () => this.recorded().find(holds));
     }
 
+    /** Ends it with its extension hosts: one that is left would start the daemon again. */
     async stop() {
         this.child.kill("SIGTERM");
         await this.ended;
+        const tools = codeServer.slice(0, codeServer.indexOf("node_modules"));
+        await until("the end of the extension hosts", () => !this.home.processes().some(({ command }) => command.startsWith(tools)));
     }
 }
 
 /** What the test adapters and the compilers that they start need to know. */
 function debuggers() {
-    const names = ["MIRRORD_E2E_DEBUGPY", "MIRRORD_E2E_DELVE", "GOCACHE", "GOFLAGS"];
+    const names = ["MIRRORD_E2E_DELVE", "GOCACHE", "GOFLAGS"];
     return Object.fromEntries(names.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
 }

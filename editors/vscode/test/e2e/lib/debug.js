@@ -17,11 +17,17 @@ export async function stopped(window, patience) {
     await window.page.locator(STOPPED).first().waitFor({ timeout: patience });
 }
 
-/** The value of a variable, as the view *Variables* shows it. */
+/** The value of a variable of the innermost scope, as the view *Variables* shows it. */
 export async function variable(window, name) {
-    const row = window.page.locator(".debug-variables, .debug-view-content").locator(".monaco-list-row")
-        .filter({ has: window.page.locator(".expression .name", { hasText: new RegExp(`^${name}:?\\s*$`) }) }).first();
-    await row.waitFor();
+    const rows = window.page.locator(".debug-variables .monaco-list-row");
+    const row = rows.filter({ has: window.page.locator(".name", { hasText: new RegExp(`^${name}\\s*[:=]?\\s*$`) }) }).first();
+    const scope = rows.first();
+    await until(`the variable ${name}`, async () => {
+        if (await row.isVisible()) return true;
+        // Some debuggers have their scopes folded.
+        if ((await scope.getAttribute("aria-expanded")) === "false") await scope.click();
+        return false;
+    });
     return row.locator(".value").innerText();
 }
 

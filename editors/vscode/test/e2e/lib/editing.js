@@ -28,7 +28,11 @@ export function editing(what, prepare, body, options = {}) {
             ends.unshift(() => browser.stop());
             explain = (part) => told(`${what} ${part}`, server, browser);
             const window = await browser.open(server, home.workspace);
-            const step = (part, work) => context.test(part, () => explained(part, explain, work));
+            const step = async (part, work) => {
+                await context.test(part, () => explained(part, explain, work));
+                // Of one that failed: a question that is still asked.
+                await window.press("Escape");
+            };
             await explained("", explain, () => body({ home, server, browser, window, step }));
         } catch (error) {
             failure = error;

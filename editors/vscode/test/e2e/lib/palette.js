@@ -1,5 +1,7 @@
 // The command palette and other quick inputs.
 
+import { PATIENCE, until } from "./wait.js";
+
 const INPUT = ".quick-input-widget input.input";
 const ROWS = ".quick-input-list .monaco-list-row";
 
@@ -16,31 +18,36 @@ async function open(window, text) {
     await input.fill(text);
 }
 
+/** Asks for `text` and takes the row; again when something else took the focus, which closes the list. */
+async function take(window, text, found) {
+    await until(`a row for ${text}`, async () => {
+        await open(window, text);
+        return found.click({ timeout: PATIENCE / 6 }).then(() => true, () => false);
+    });
+}
+
 /** Runs the command with this title. */
-export async function command(window, title) {
-    await open(window, `>${title}`);
-    await row(window, title).click();
+export function command(window, title) {
+    return take(window, `>${title}`, row(window, title));
 }
 
 /** Opens a file of the workspace, at a line. */
 export async function openFile(window, name, line) {
-    await open(window, name);
-    await row(window, name.split("/").pop()).click();
-    await window.page.locator(`.tab.active[data-resource-name="${name.split("/").pop()}"]`).waitFor();
+    const file = name.split("/").pop();
+    await take(window, name, row(window, file));
+    await window.page.locator(`.tab.active[data-resource-name="${file}"]`).waitFor();
     if (line) await goTo(window, line);
 }
 
 /** Puts the cursor on a line of the active editor. */
 export async function goTo(window, line) {
-    await open(window, `:${line}`);
-    await window.page.locator(`${ROWS}:visible`).filter({ hasText: `line ${line} ` }).first().click();
+    await take(window, `:${line}`, window.page.locator(`${ROWS}:visible`).filter({ hasText: `line ${line} ` }).first());
     await window.page.locator(".statusbar-item").filter({ hasText: new RegExp(`Ln ${line},`) }).waitFor();
 }
 
 /** Starts a launch configuration by its name, as `debug NAME` in the palette. */
-export async function startDebugging(window, name) {
-    await open(window, `debug ${name}`);
-    await row(window, name).click();
+export function startDebugging(window, name) {
+    return take(window, `debug ${name}`, row(window, name));
 }
 
 /** Waits for a picker whose title has this text. */
@@ -48,12 +55,8 @@ export async function picker(window, title) {
     await window.page.locator(".quick-input-titlebar:visible, .quick-input-widget:visible").filter({ hasText: title }).first().waitFor();
 }
 
-/** Chooses the row that begins with `label`. */
+/** Finds the row that begins with `label` by typing it, and chooses it. */
 export async function choose(window, label) {
+    await window.page.locator(INPUT).first().fill(label);
     await row(window, label).click();
-}
-
-/** Types into the quick input that is open. */
-export async function type(window, text) {
-    await window.page.locator(INPUT).first().fill(text);
 }

@@ -1,7 +1,7 @@
 // Waiting for states. Machines are busy: the limit is generous, and says what was waited for.
 
-/** How long a state may take, in milliseconds. */
-export const PATIENCE = 90_000;
+/** How long a state may take, in milliseconds; shorter while a test is written. */
+export const PATIENCE = Number(process.env.MIRRORD_E2E_PATIENCE ?? 90_000);
 
 /** The first truthy answer of `holds`, asked again and again. */
 export async function until(what, holds, patience = PATIENCE) {

@@ -4,6 +4,7 @@ import { editing } from "../lib/editing.js";
 import { breakpoint, stop, stopped } from "../lib/debug.js";
 import { startDebugging } from "../lib/palette.js";
 import { languages, marked, place } from "../lib/programs.js";
+import { PATIENCE } from "../lib/wait.js";
 
 const names = Object.keys(languages);
 
@@ -12,7 +13,7 @@ editing("the debuggers stop without the product", (home) => place(home, ...names
         await step(name, async () => {
             await breakpoint(window, languages[name].file, marked(name, "first"));
             await startDebugging(window, name);
-            await stopped(window, 180_000);
+            await stopped(window, 2 * PATIENCE);
             await stop(window);
         });
     }

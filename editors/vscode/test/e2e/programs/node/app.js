@@ -5,7 +5,8 @@ async function main() {
     console.log("started"); // first
     const name = process.env.POD_NAME;
     const text = readFileSync("/data/hello.txt", "utf8").trim();
-    const order = (await (await fetch("http://orders.shop.svc.cluster.local/orders/42")).text()).split("\n")[0];
+    const answer = await fetch("http://orders.shop.svc.cluster.local/orders/42"); // order
+    const order = (await answer.text()).split("\n")[0];
     const server = http.createServer((request, answer) => serve(name, text, order, request.url, answer));
     server.listen(8080, () => console.log("listening"));
 

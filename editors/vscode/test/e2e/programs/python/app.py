@@ -8,7 +8,7 @@ def main():
     name = os.environ["POD_NAME"]
     with open("/data/hello.txt") as file:
         text = file.read().strip()
-    with urllib.request.urlopen("http://orders.shop.svc.cluster.local/orders/42") as answer:
+    with urllib.request.urlopen("http://orders.shop.svc.cluster.local/orders/42") as answer:  # order
         order = answer.read().decode().splitlines()[0]
 
     class Handler(http.server.BaseHTTPRequestHandler):
