@@ -3,12 +3,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use object::LittleEndian;
 use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
+use rustix::fs::OFlags;
 
 use crate::facts::{CLibrary, ExecutableFacts, FileType};
 
@@ -26,7 +27,12 @@ pub fn facts(name: &str, path: Option<&OsStr>, cwd: &Path) -> Option<ExecutableF
     let named = file.clone();
     let mut setuid = false;
     for _ in 0..SCRIPT_DEPTH {
-        let opened = File::open(&file).ok()?;
+        // Not waiting for somebody to write, if it is a pipe.
+        let opened = File::options()
+            .read(true)
+            .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+            .open(&file)
+            .ok()?;
         let metadata = opened.metadata().ok()?;
         if !metadata.is_file() {
             return None;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use mirrord_cluster_tests::Cluster;
 use mirrord_tests::{product, run};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn command(cluster: &Cluster, program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = cluster.at("laptop", program);
@@ -22,10 +22,10 @@ fn ask(cluster: &Cluster, arguments: &[&str]) -> String {
     ended.stdout
 }
 
-fn prepare(cluster: &Cluster, namespace: &str) -> Value {
+fn prepare(cluster: &Cluster, target: &str, agent: Value) -> Value {
     let config = cluster.folder().join("mirrord.json");
-    let target = serde_json::json!({"path": "deployment/web", "namespace": namespace});
-    let text = serde_json::json!({"target": target});
+    let target = json!({"path": target, "namespace": "shop"});
+    let text = json!({"target": target, "agent": agent});
     std::fs::write(&config, text.to_string()).unwrap();
     let config = config.to_str().unwrap();
     let arguments = [
@@ -69,7 +69,7 @@ fn stop(cluster: &Cluster, session: &Value) {
 #[test]
 fn the_next_session_has_the_warm_agent_and_it_is_replaced_when_it_is_lost() {
     let cluster = Cluster::get();
-    let first = prepare(&cluster, "shop");
+    let first = prepare(&cluster, "deployment/web", json!({}));
     assert_eq!(first["wasWarm"], false);
     let pod = seen(&cluster, &first);
     assert!(pod.starts_with("web-"), "{pod}");
@@ -77,7 +77,7 @@ fn the_next_session_has_the_warm_agent_and_it_is_replaced_when_it_is_lost() {
     let jobs = cluster.ours();
     assert!(jobs.contains("job"), "its agent is kept: {jobs}");
     let began = Instant::now();
-    let second = prepare(&cluster, "shop");
+    let second = prepare(&cluster, "deployment/web", json!({}));
     println!("prepared with a warm agent in {:?}", began.elapsed());
     assert_eq!(second["wasWarm"], true);
     assert_eq!(cluster.ours(), jobs, "the same agent");
@@ -99,5 +99,43 @@ fn the_next_session_has_the_warm_agent_and_it_is_replaced_when_it_is_lost() {
     let id = second["sessionId"].as_str().unwrap();
     assert!(list.contains(id), "{list}");
     ask(&cluster, &["agent", "stop", id]);
+    cluster.assert_nothing_left();
+}
+
+#[test]
+fn an_agent_in_the_targets_pod_is_used_again_while_it_lives() {
+    let cluster = Cluster::get();
+    let pod = cluster.pods_on("node2").remove(0);
+    let object = || cluster.object("shop", &format!("pod/{pod}"));
+    let entries = || {
+        let containers = object()["spec"]["ephemeralContainers"].clone();
+        containers.as_array().map_or(0, Vec::len)
+    };
+    let before = entries();
+    let target = format!("pod/{pod}");
+    let ephemeral = || prepare(&cluster, &target, json!({"ephemeral": true}));
+    let first = ephemeral();
+    assert_eq!(seen(&cluster, &first), pod);
+    stop(&cluster, &first);
+    let second = ephemeral();
+    assert_eq!(second["wasWarm"], true);
+    assert_eq!(seen(&cluster, &second), pod);
+    stop(&cluster, &second);
+    assert_eq!(entries(), before + 1, "one container served both");
+    ask(
+        &cluster,
+        &["agent", "stop", second["sessionId"].as_str().unwrap()],
+    );
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let runs = || {
+        let states = object()["status"]["ephemeralContainerStatuses"].clone();
+        let states = states.as_array().cloned().unwrap_or_default();
+        states
+            .iter()
+            .any(|state| state["state"]["running"].is_object())
+    };
+    while runs() {
+        assert!(Instant::now() < deadline, "the agent still runs in {pod}");
+    }
     cluster.assert_nothing_left();
 }

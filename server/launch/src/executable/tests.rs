@@ -106,3 +106,13 @@ fn broken_files_are_other_files() {
     assert_eq!(look("/no/such/file"), None);
     assert_eq!(look(folder.path().to_str().unwrap()), None, "a folder");
 }
+
+#[test]
+fn a_pipe_is_no_program_and_nobody_waits_for_its_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o700);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+    let name = pipe.to_str().unwrap();
+    assert!(facts(name, None, folder.path()).is_none());
+}
