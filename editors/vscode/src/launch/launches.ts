@@ -16,6 +16,9 @@ export interface Prepared {
 }
 
 const KEEP_EVERY_MS = 30_000;
+/** How often, and how far apart, it is looked whether a session's programs have ended. */
+const LOOKS = 20;
+const LOOK_MS = 250;
 
 export class Launches implements Disposable {
     private readonly prepared = new Map<string, Prepared>();
@@ -94,11 +97,22 @@ export class Launches implements Disposable {
         this.waiting.delete(sessionId);
     }
 
-    /** A debug run that ended before any program of it appeared needs no session. */
-    async abortUnused(sessionId: string): Promise<void> {
+    /**
+     * After its debug run a session in which nothing runs is ended. One whose debuggee was never told
+     * (no adapter must tell a pid) would wait a minute for another program. What still runs keeps it.
+     */
+    async endUnused(sessionId: string): Promise<void> {
         try {
-            const { state } = await this.server.ask("mirrord/session/get", { sessionId });
-            if (state === "ready") await this.abort(sessionId);
+            for (let look = 0; look < LOOKS; look++) {
+                const { state, processes } = await this.server.ask("mirrord/session/get", { sessionId });
+                if (state === "ready") return await this.abort(sessionId);
+                if (processes.length === 0) {
+                    await this.server.ask("mirrord/session/stop", { sessionId, graceMs: 0 });
+                    return;
+                }
+                // The debugger itself may be just about to end.
+                await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+            }
         } catch {
             // It is gone, as it should be.
         }

@@ -144,7 +144,7 @@ export class Restarts {
         if (this.renewals.has(session.id)) return;
         const sessionId = this.joined.get(session.id)?.sessionId ?? sessionOf(session.configuration);
         this.joined.delete(session.id);
-        if (sessionId !== undefined) void this.launches.abortUnused(sessionId);
+        if (sessionId !== undefined) void this.launches.endUnused(sessionId);
     }
 }
 
