@@ -27,14 +27,18 @@ func main() {
 		serve(writer, name, text, order, request.URL.Path)
 		close(served)
 	})
+	// Serving ends when the shutdown begins; the answer is on its way until that is done.
+	done := make(chan bool)
 	go func() {
 		<-served
 		must(server.Shutdown(context.Background()))
+		close(done)
 	}()
 	fmt.Println("listening")
 	if err := server.ListenAndServe(); err != http.ErrServerClosed {
 		must(err)
 	}
+	<-done
 }
 
 func serve(writer http.ResponseWriter, name, text, order, path string) {
