@@ -393,9 +393,11 @@ impl Listeners {
 
     /// New connections are the pod's again when this returns.
     async fn unsubscribe(&self, subscription: u64) -> Result<(), control::RemoteError> {
-        self.shared.relays.forget(subscription);
         let request = Request::Unsubscribe { subscription };
-        self.shared.agent.ask(request).await.map(drop)
+        let done = self.shared.agent.ask(request).await.map(drop);
+        // Not before: a connection that comes meanwhile would wait for somebody to take it.
+        self.shared.relays.forget(subscription);
+        done
     }
 
     fn answer(&self, ticket: Ticket, result: Result<String, String>) {

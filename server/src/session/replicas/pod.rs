@@ -401,13 +401,13 @@ impl Linked {
                     });
                 }
                 Step::GiveBack(number, subscription) => {
-                    self.relays.forget(subscription);
-                    let agent = self.agent.clone();
+                    let (agent, relays) = (self.agent.clone(), self.relays.clone());
                     self.asks.spawn(async move {
                         let request = Request::Unsubscribe { subscription };
                         if let Err(error) = agent.ask(request).await {
                             tracing::warn!("port {number} could not be given back: {error}");
                         }
+                        relays.forget(subscription);
                         Asked::GivenBack(number)
                     });
                 }

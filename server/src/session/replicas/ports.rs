@@ -14,7 +14,8 @@ pub enum Step {
     Take(u16, PortMode),
     /// Lead a subscription's connections to the program's socket.
     Lead(u64, u16, WantedPort),
-    /// Lead them nowhere, and ask the agent to give the port back.
+    /// Ask the agent to give the port back, and lead its connections nowhere then: one that comes
+    /// meanwhile is still answered.
     GiveBack(u16, u64),
 }
 
@@ -30,8 +31,8 @@ enum Port {
     Taken(u64, WantedPort),
     /// The agent cannot have it; it is not asked again for the same.
     Refused(PortMode),
-    /// The agent is asked to give it back.
-    GivingBack,
+    /// The agent is asked to give this subscription back.
+    GivingBack(u64),
 }
 
 impl Ports {
@@ -54,7 +55,7 @@ impl Ports {
                     }
                 }
                 _ => {
-                    *port = Port::GivingBack;
+                    *port = Port::GivingBack(subscription);
                     steps.push(Step::GiveBack(number, subscription));
                 }
             }
@@ -80,7 +81,7 @@ impl Ports {
                 steps.push(Step::Lead(subscription, number, *port));
             }
             None => {
-                self.0.insert(number, Port::GivingBack);
+                self.0.insert(number, Port::GivingBack(subscription));
                 steps.push(Step::GiveBack(number, subscription));
             }
         }
@@ -98,7 +99,7 @@ impl Ports {
 
     /// The agent has given a port back, or cannot: it may be asked for it anew.
     pub fn given_back(&mut self, number: u16) {
-        if self.0.get(&number) == Some(&Port::GivingBack) {
+        if matches!(self.0.get(&number), Some(Port::GivingBack(_))) {
             self.0.remove(&number);
         }
     }
@@ -119,8 +120,8 @@ impl Ports {
         let ports = std::mem::take(&mut self.0).into_values();
         ports
             .filter_map(|port| match port {
-                Port::Taken(subscription, _) => Some(subscription),
-                _ => None,
+                Port::Taken(subscription, _) | Port::GivingBack(subscription) => Some(subscription),
+                Port::Asking(_) | Port::Refused(_) => None,
             })
             .collect()
     }
@@ -200,6 +201,8 @@ mod tests {
         let both = wanted(&[(80, STEAL, 1), (81, MIRROR, 2)]);
         ports.steps(&both);
         ports.taken(80, 7, &both);
+        // One that is being given back is led until the agent has done so, or is lost.
+        ports.steps(&wanted(&[(81, MIRROR, 2)]));
         assert_eq!(ports.lost(), [7]);
         // An answer of the lost link.
         assert_eq!(ports.taken(81, 9, &both), []);
