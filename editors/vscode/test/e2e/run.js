@@ -1,6 +1,6 @@
 // Runs the suites: installs what they drive, puts the extensions into a folder as a user's editor does,
 // and starts Node's test runner. `node run.js [--vsix FILE] [--only TEXT] [SUITE…]`, with
-// MIRRORD_TEST_BIN naming the folder of the built programs.
+// MIRRORD_TEST_BIN naming the folder of the built programs. The suite `figures` measures (figures.js).
 //
 // MIRRORD_E2E_MEDIA names a folder for the pictures of the README; without it none are made.
 
@@ -43,6 +43,7 @@ function extensions(tools, folder, env) {
 }
 
 function suites() {
+    if (positionals[0] === "figures") return [join(here, "figures.js")];
     const all = readdirSync(join(here, "suites")).filter((name) => name.endsWith(".test.js"));
     const wanted = positionals.length === 0 ? all : all.filter((name) => positionals.includes(name.replace(".test.js", "")));
     if (wanted.length === 0) throw new Error(`no suite is called ${positionals.join(" or ")}`);

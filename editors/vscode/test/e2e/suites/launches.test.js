@@ -55,6 +55,7 @@ editing("launches end well", (home) => place(home, "python"), async ({ home, ser
             await startDebugging(window, "python");
             await notification(window, "mirrord: python");
             await until("a question to the cluster", cluster.asked);
+            await window.page.locator(".notification-toast.notification-fade-in-done").first().waitFor();
             await window.picture("preparing");
             await answer(window, "mirrord: python", "Cancel");
             await window.page.locator(".notification-toast").filter({ hasText: "mirrord: python" }).waitFor({ state: "detached" });
