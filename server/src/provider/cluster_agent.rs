@@ -40,7 +40,7 @@ const REACHED_WITHIN: Duration = Duration::from_secs(15 * 60);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// An agent whose session is over ends by itself within this time.
-const ENDS_WITHIN: Duration = Duration::from_secs(3);
+const ENDS_WITHIN: Duration = Duration::from_secs(8);
 
 /// A session has that long to hear why there is no agent any more.
 const LAST_WORDS: Duration = Duration::from_secs(10);

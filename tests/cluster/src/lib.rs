@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use mirrord_tests::{product, run};
 
 /// How long the cluster has to put away what ended: the Job's time to live, and some.
-const PUT_AWAY: Duration = Duration::from_secs(30);
+const PUT_AWAY: Duration = Duration::from_secs(60);
 
 /// A program for Python's `-c` that answers on port 8080 what the pod's own server does not.
 pub const SERVER: &str = r#"

@@ -81,7 +81,8 @@ fn what_the_configuration_says_is_in_the_job() {
 #[test]
 fn an_ended_agent_is_kept_as_long_as_somebody_wants_its_log() {
     let cluster = Cluster::get();
-    let agent = json!({"agent": {"ttl": 5, "log_level": "info"}});
+    // Time for a busy machine to ask for it, and to see it go then.
+    let agent = json!({"agent": {"ttl": 20, "log_level": "info"}});
     let admin = cluster.admin();
     let mut command = cluster.exec_as(&admin, "deployment/web", &agent, &[], &["true"]);
     let ended = run::finish(&mut command);
