@@ -20,6 +20,7 @@ pub mod listener;
 pub mod memory;
 pub mod outgoing;
 pub mod probes;
+mod process;
 pub mod readiness;
 pub mod resolve;
 pub mod serve;

@@ -13,7 +13,6 @@
 //! A probe that is a program in the pod (`exec`) is known by its arguments ([`program`]).
 
 mod node;
-mod process;
 mod program;
 
 use std::collections::HashSet;
@@ -82,14 +81,11 @@ impl Probes {
 
     /// Whether a connection is a probe. Nothing is read of it.
     pub async fn is_probe(&self, socket: &TcpStream, addresses: AddressPair) -> bool {
-        if let Some(programs) = &self.programs {
-            let programs = programs.clone();
-            // It reads in /proc.
-            let asked = tokio::task::spawn_blocking(move || programs.call(addresses)).await;
-            if asked.unwrap_or(false) {
-                tracing::debug!(?addresses, "a program that probes the pod");
-                return true;
-            }
+        if let Some(programs) = &self.programs
+            && programs.call(addresses).await
+        {
+            tracing::debug!(?addresses, "a program that probes the pod");
+            return true;
         }
         if !self.ports.contains(&addresses.server.port()) {
             return false;

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::agent_image;
 use crate::command::{self, root};
 
 /// Two: an agent must come to its target's.
@@ -18,14 +19,15 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Brings one up with the agent's image in its nodes, and the pods of `manifests/web.yaml`.
-    pub fn up(state: &Path, agent_image: &Path) -> Result<Cluster> {
-        let cluster = Cluster {
-            state: state.to_owned(),
-            is_up: true,
-        };
+    /// Brings one up in a folder, with the agent's image in its nodes and the pods of
+    /// `manifests/web.yaml`.
+    pub fn up(folder: &Path) -> Result<Cluster> {
+        let image = folder.join("agent.tar");
+        agent_image::write(&image)?;
+        let state = folder.join("state");
         let mut up = script("up.sh");
-        up.arg(state).arg(NODES).arg(agent_image);
+        up.arg(&state).arg(NODES).arg(&image);
+        let cluster = Cluster { state, is_up: true };
         println!("-- {up:?}");
         command::run(&mut up).context("the cluster did not come up")?;
         let manifest = root().join("tests/cluster/manifests/web.yaml");

@@ -15,7 +15,7 @@ use mirrord_protocol::control::AddressPair;
 use mirrord_sock_diag::{Kernel, Transport};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::process::{self, has_socket};
+use crate::process::{self, has_socket};
 
 /// Names of the processes that the kubelet runs in, by distribution of Kubernetes: its own, MicroK8s'
 /// and K3s'.

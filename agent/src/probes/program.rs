@@ -9,12 +9,12 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mirrord_protocol::control::AddressPair;
 use mirrord_sock_diag::{Kernel, Transport};
 
-use super::process;
+use crate::process;
 
 /// Shells, whose script may be one program that takes the shell's place.
 const SHELLS: [&str; 5] = ["sh", "bash", "ash", "dash", "busybox"];
@@ -41,21 +41,36 @@ impl Programs {
         }))
     }
 
-    /// Whether one of them is the client.
-    pub(super) fn call(&self, addresses: AddressPair) -> bool {
-        let AddressPair { client, server } = addresses;
+    /// Whether one of them is the client. For a client from elsewhere that is one question to the
+    /// kernel, without a change of threads.
+    pub(super) async fn call(self: &Arc<Self>, addresses: AddressPair) -> bool {
+        let Some(inode) = self.inode(addresses) else {
+            return false;
+        };
+        let programs = Arc::clone(self);
+        // It reads in /proc.
+        let asked = tokio::task::spawn_blocking(move || programs.have(inode)).await;
+        asked.unwrap_or(false)
+    }
+
+    /// The number of the client's socket, when a process of the pod has it.
+    fn inode(&self, AddressPair { client, server }: AddressPair) -> Option<u32> {
         let found = {
             let kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
             kernel.find(Transport::Tcp, client, server)
         };
-        let inode = match found {
-            Ok(Some(found)) if !found.listens && found.inode != 0 => found.inode,
-            Ok(_) => return false,
+        match found {
+            Ok(Some(found)) if !found.listens && found.inode != 0 => Some(found.inode),
+            Ok(_) => None,
             Err(error) => {
                 tracing::warn!("could not ask for a socket of the pod: {error}");
-                return false;
+                None
             }
-        };
+        }
+    }
+
+    /// Whether the socket is of one of them.
+    fn have(&self, inode: u32) -> bool {
         let mut in_pod = process::all().filter(|pid| process::network(pid) == self.network);
         in_pod
             .find(|pid| process::has_socket(*pid, inode))
@@ -127,7 +142,7 @@ mod tests {
 
     /// Whether a client that a shell has forked is one of `commands`, which are told the shell's script;
     /// and whether it still is when it is gone.
-    fn called(commands: impl Fn(&str) -> Vec<Vec<String>>) -> (bool, bool) {
+    async fn called(commands: impl Fn(&str) -> Vec<Vec<String>>) -> (bool, bool) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap();
         let port = server.port();
@@ -139,18 +154,19 @@ mod tests {
             .unwrap();
         let (mut accepted, client) = listener.accept().unwrap();
         accepted.read_exact(&mut [0]).unwrap();
-        let programs = Programs::of(&commands(&script)).unwrap().unwrap();
+        let programs = Arc::new(Programs::of(&commands(&script)).unwrap().unwrap());
         let addresses = AddressPair { client, server };
-        let while_it_runs = programs.call(addresses);
+        let while_it_runs = programs.call(addresses).await;
         drop(shell.stdin.take());
         shell.wait().unwrap();
-        (while_it_runs, programs.call(addresses))
+        (while_it_runs, programs.call(addresses).await)
     }
 
-    #[test]
-    fn a_connection_is_the_probes_when_its_process_descends_from_it() {
+    #[tokio::test]
+    async fn a_connection_is_the_probes_when_its_process_descends_from_it() {
         let probe = called(|script| vec![words(&["other"]), words(&["bash", "-c", script])]);
-        assert_eq!(probe, (true, false));
-        assert_eq!(called(|_| vec![words(&["other"])]), (false, false));
+        assert_eq!(probe.await, (true, false));
+        let other = called(|_| vec![words(&["other"])]);
+        assert_eq!(other.await, (false, false));
     }
 }

@@ -83,16 +83,7 @@ impl Agent {
                 }
             },
         };
-        let agent = started.fingerprint;
-        Ok(Agent {
-            started,
-            identity: SessionIdentity {
-                session,
-                key,
-                agent,
-            },
-            was_warm,
-        })
+        Ok(Agent::of(started, session, key, was_warm))
     }
 
     /// Starts one in a pod of the target's workload, for its clients alone. `session` names what is
@@ -108,16 +99,20 @@ impl Agent {
         // Whoever holds it makes a socket of its own.
         let via = Via::Unix(PathBuf::new());
         let started = fresh(&target, &key, via, &session, log, cluster).await?;
+        Ok(Agent::of(started, session, key, false))
+    }
+
+    fn of(started: StartedAgent, session: String, key: SigningKey, was_warm: bool) -> Self {
         let agent = started.fingerprint;
-        Ok(Agent {
+        Agent {
             started,
             identity: SessionIdentity {
                 session,
                 key,
                 agent,
             },
-            was_warm: false,
-        })
+            was_warm,
+        }
     }
 
     /// Makes one link.

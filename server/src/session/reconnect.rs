@@ -13,13 +13,14 @@ use mirrord_link::{
     Endpoint, IncomingStreams, LinkError, MessageReceiver, MessageSender, SessionIdentity, Side,
     Streams, redial,
 };
+use mirrord_net::incoming::IncomingRelays;
 use mirrord_protocol::hello::{AgentHello, Purpose};
 use mirrord_protocol::session_control::SessionState;
 use mirrord_supervisor::tell;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::agent_link::{self, AgentNews};
+use super::agent_link::{self, AgentLink, AgentNews};
 use super::fatal;
 use super::parts::Parts;
 use super::start::take_clients;
@@ -158,11 +159,7 @@ impl Parts {
             reason: reason.clone(),
         };
         self.board.enter(state, &reason);
-        let seeking = tokio::spawn(seek(
-            self.linking.endpoint.clone(),
-            self.linking.identity.clone(),
-            self.linking.within,
-        ));
+        let seeking = tokio::spawn(self.linking.seek());
         self.linking.lost = Some(Lost { before, seeking });
         Ok(())
     }
@@ -195,22 +192,14 @@ impl Parts {
         let Some(lost) = self.linking.lost.take() else {
             return;
         };
-        self.linking.link += 1;
-        self.linking.reconnects += 1;
-        let (streams, incoming) = links.streams;
-        self.agent.relink(links.control);
-        tokio::spawn(take_clients(
-            incoming,
-            self.listeners.relays(),
-            self.agent.clone(),
-            self.linking.link,
-        ));
+        let hostname = links.hostname.clone();
+        let streams = (self.linking).take_up(links, &self.agent, self.listeners.relays());
         self.streams_tx.send_replace(Some(streams));
         self.is_at_its_place();
         let mut text = "the pod is in reach again".to_owned();
-        if links.hostname != self.hostname {
-            text = format!("the pod is {} now", links.hostname);
-            self.hostname = links.hostname;
+        if hostname != self.hostname {
+            text = format!("the pod is {hostname} now");
+            self.hostname = hostname;
         }
         tell(format_args!("{text}"));
         self.notice("info", &text);
@@ -222,13 +211,23 @@ impl Parts {
     }
 }
 
-/// Makes both links anew.
-pub async fn seek(
-    endpoint: Endpoint,
-    identity: SessionIdentity,
-    within: Duration,
-) -> Result<Links, LinkError> {
-    redial(within, || dial(&endpoint, &identity)).await
+impl Linking {
+    /// Makes both links anew.
+    pub fn seek(&self) -> impl Future<Output = Result<Links, LinkError>> + Send + use<> {
+        let (endpoint, identity) = (self.endpoint.clone(), self.identity.clone());
+        let within = self.within;
+        async move { redial(within, || dial(&endpoint, &identity)).await }
+    }
+
+    /// Works on with new links; the result opens streams of them.
+    pub fn take_up(&mut self, links: Links, agent: &AgentLink, relays: IncomingRelays) -> Streams {
+        self.link += 1;
+        self.reconnects += 1;
+        let (streams, incoming) = links.streams;
+        agent.relink(links.control);
+        tokio::spawn(take_clients(incoming, relays, agent.clone(), self.link));
+        streams
+    }
 }
 
 impl Parts {

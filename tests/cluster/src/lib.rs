@@ -26,6 +26,9 @@ print('ready', flush=True)
 server.serve_forever()
 "#;
 
+/// Among the arguments of a process that holds an agent for a session.
+pub const HOLDER: &str = "@cluster-agent";
+
 /// The cluster of this run.
 pub struct Cluster {
     state: PathBuf,
@@ -204,6 +207,21 @@ impl Cluster {
         let printed = self.kubectl(&names);
         let names = printed.lines().filter_map(|line| line.strip_prefix("pod/"));
         names.map(str::to_owned).collect()
+    }
+
+    /// The processes that have this test's folder in their environment, and these words among their
+    /// arguments.
+    pub fn processes(&self, words: &str) -> Vec<u32> {
+        let folder = self.folder().to_str().expect("text");
+        let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
+        let found = entries.filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let read = |name: &str| std::fs::read(entry.path().join(name)).ok();
+            let is_it = String::from_utf8_lossy(&read("cmdline")?).contains(words);
+            let is_ours = String::from_utf8_lossy(&read("environ")?).contains(folder);
+            (is_it && is_ours).then_some(pid)
+        });
+        found.collect()
     }
 
     /// What of ours the cluster has.

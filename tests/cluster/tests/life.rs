@@ -5,8 +5,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mirrord_cluster_tests::Cluster;
 use mirrord_cluster_tests::solo::{LAPTOP, Solo};
+use mirrord_cluster_tests::{Cluster, HOLDER};
 use mirrord_tests::run::{self, Running};
 
 const POD: &str = "from the pod\n";
@@ -39,6 +39,13 @@ fn agent(cluster: &Cluster, not: &str) -> String {
 fn on_node(cluster: &Cluster, solo: &Solo<'_>, argv: &[&str]) -> String {
     let node = format!("{}:", solo.pod("/spec/nodeName"));
     ok(cluster.at(&node, argv[0]).args(&argv[1..]))
+}
+
+/// Puts the laptop's cable out (`down`) and in (`up`).
+fn cable(cluster: &Cluster, state: &str) {
+    ok(cluster
+        .at("fabric", "ip")
+        .args(["link", "set", "to-laptop", state]));
 }
 
 #[test]
@@ -136,18 +143,13 @@ fn a_laptop_without_a_network_gives_the_pod_its_traffic_and_takes_it_again() {
     let cluster = Cluster::get();
     let solo = Solo::start(&cluster);
     let session = solo.stolen();
-    let cable = |state| {
-        ok(cluster
-            .at("fabric", "ip")
-            .args(["link", "set", "to-laptop", state]))
-    };
     let cut = Instant::now();
-    cable("down");
+    cable(&cluster, "down");
     solo.until(POD);
     while cut.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(100));
     }
-    cable("up");
+    cable(&cluster, "up");
     solo.until(LAPTOP);
     solo.end(session);
 }
@@ -161,24 +163,19 @@ fn a_laptop_that_slept_goes_on_with_another_agent() {
     let solo = Solo::start(&cluster);
     let session = solo.stolen();
     let first = agent(&cluster, "");
-    let cable = |state| {
-        ok(cluster
-            .at("fabric", "ip")
-            .args(["link", "set", "to-laptop", state]))
-    };
     let all = |signal: &str| {
-        for pid in processes_of(cluster.folder(), "") {
+        for pid in cluster.processes("") {
             ok(Command::new("kill").args([signal, &pid.to_string()]));
         }
     };
     let slept = Instant::now();
     all("-STOP");
-    cable("down");
+    cable(&cluster, "down");
     solo.until(POD);
     while slept.elapsed() < LONGER_THAN_GRACE {
         std::thread::sleep(Duration::from_millis(100));
     }
-    cable("up");
+    cable(&cluster, "up");
     all("-CONT");
     solo.until(LAPTOP);
     assert_ne!(agent(&cluster, &first), first);
@@ -228,8 +225,9 @@ fn what_a_killed_session_left_is_removed_by_the_next_one() {
     let solo = Solo::start(&cluster);
     let mut session = solo.stolen();
     // Nobody is left who could put anything away.
-    let holder = holder_in(cluster.folder());
-    for pid in [holder, session.child.id()] {
+    let holders = cluster.processes(HOLDER);
+    assert_eq!(holders.len(), 1, "{holders:?}");
+    for pid in [holders[0], session.child.id()] {
         ok(Command::new("kill").args(["-9", &pid.to_string()]));
     }
     session.child.wait().unwrap();
@@ -247,27 +245,6 @@ fn what_a_killed_session_left_is_removed_by_the_next_one() {
     let folders = std::fs::read_dir(cluster.folder().join("mirrord")).unwrap();
     let folders: Vec<_> = folders.flatten().map(|found| found.file_name()).collect();
     assert!(folders.is_empty(), "{folders:?}");
-}
-
-/// The process that holds the agent of the session whose runtime folder this is.
-fn holder_in(folder: &std::path::Path) -> u32 {
-    let found = processes_of(folder, "@cluster-agent");
-    assert_eq!(found.len(), 1, "{found:?}");
-    found[0]
-}
-
-/// The processes of the product that have this runtime folder, and these words among their arguments.
-fn processes_of(folder: &std::path::Path, words: &str) -> Vec<u32> {
-    let folder = folder.to_str().unwrap();
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let found = entries.filter_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let read = |name: &str| std::fs::read(entry.path().join(name)).ok();
-        let is_it = String::from_utf8_lossy(&read("cmdline")?).contains(words);
-        let is_ours = String::from_utf8_lossy(&read("environ")?).contains(folder);
-        (is_it && is_ours).then_some(pid)
-    });
-    found.collect()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mirrord_cluster_tests::{Cluster, SERVER};
+use mirrord_cluster_tests::{Cluster, HOLDER, SERVER};
 use mirrord_tests::product;
 use mirrord_tests::programs::PYTHON;
 use mirrord_tests::run::{self, Running};
@@ -285,20 +285,6 @@ fn two_pods_are_mirrored_and_no_client_notices() {
     web.end(session);
 }
 
-/// The processes that hold the agents of this test's session.
-fn holders(cluster: &Cluster) -> Vec<u32> {
-    let folder = cluster.folder().to_str().expect("text");
-    let entries = std::fs::read_dir("/proc").expect("/proc").flatten();
-    let found = entries.filter_map(|entry| {
-        let pid = entry.file_name().to_str()?.parse().ok()?;
-        let read = |name: &str| std::fs::read(entry.path().join(name)).ok();
-        let is_holder = String::from_utf8_lossy(&read("cmdline")?).contains("@cluster-agent");
-        let is_ours = String::from_utf8_lossy(&read("environ")?).contains(folder);
-        (is_holder && is_ours).then_some(pid)
-    });
-    found.collect()
-}
-
 fn kill(pids: &[u32]) {
     let pids = pids.iter().map(u32::to_string);
     let killed = run::finish(Command::new("kill").arg("-9").args(pids));
@@ -313,7 +299,7 @@ fn a_killed_session_leaves_no_agent_in_any_pod() {
     kill(&[session.child.id()]);
     session.child.wait().expect("its end");
     web.end(session);
-    assert_eq!(holders(&cluster), Vec::<u32>::new());
+    assert_eq!(cluster.processes(HOLDER), Vec::<u32>::new());
 }
 
 #[test]
@@ -321,7 +307,7 @@ fn what_a_session_left_that_was_killed_with_all_its_processes_is_removed_by_the_
     let cluster = Cluster::get();
     let web = Web::start(&cluster);
     let mut session = web.stolen();
-    let holders = holders(&cluster);
+    let holders = cluster.processes(HOLDER);
     assert_eq!(holders.len(), 2);
     kill(&[&holders[..], &[session.child.id()]].concat());
     session.child.wait().expect("its end");

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use super::figures::{Figure, heading, median};
+use super::figures::{Figure, heading, median, milliseconds};
 use crate::cluster::Cluster;
-use crate::{agent_image, build, command, test};
+use crate::{build, command, test};
 
 /// Starts of one kind.
 const STARTS: usize = 7;
@@ -95,9 +95,7 @@ pub fn run(json: Option<&Path>, only: &str) -> Result<()> {
     let folder = tempfile::Builder::new()
         .prefix("mirrord-bench-")
         .tempdir()?;
-    let image = folder.path().join("agent.tar");
-    agent_image::write(&image)?;
-    let cluster = Cluster::up(&folder.path().join("state"), &image)?;
+    let cluster = Cluster::up(folder.path())?;
     let laptop = std::fs::read_to_string(cluster.state.join("pids/laptop"))?;
     let measured = Laptop {
         laptop: laptop.trim(),
@@ -375,8 +373,4 @@ fn number(printed: &str, at: usize) -> Result<f64> {
     let word = printed.split_whitespace().nth(at);
     let word = word.with_context(|| format!("{at} numbers in {printed:?}"))?;
     Ok(word.parse()?)
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
 }

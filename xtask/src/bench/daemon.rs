@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::figures::median;
+use super::figures::{median, milliseconds};
 use super::operations::resident;
 use super::stage::Stage;
 
@@ -134,10 +134,6 @@ fn wakeups(pid: u32) -> Result<u64> {
         sum += count.trim().parse::<u64>()?;
     }
     Ok(sum)
-}
-
-fn milliseconds(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3
 }
 
 /// A user with a daemon; nothing of them stays.

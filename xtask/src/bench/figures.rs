@@ -1,6 +1,7 @@
 //! One measured operation, and how it is shown.
 
 use std::fmt;
+use std::time::Instant;
 
 use serde::Serialize;
 
@@ -53,4 +54,9 @@ impl fmt::Display for Figure {
 pub fn median(mut samples: Vec<f64>) -> Option<f64> {
     samples.sort_by(f64::total_cmp);
     samples.get(samples.len() / 2).copied()
+}
+
+/// How long ago that was, in ms.
+pub fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }

@@ -7,10 +7,10 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::Count;
+use crate::build;
 use crate::cluster::Cluster;
 use crate::command::{self, cargo, root};
 use crate::prerequisites::{self, Needed};
-use crate::{agent_image, build};
 
 const PROGRAMS: &[Needed] = &[
     ("ctr", "containerd"),
@@ -46,9 +46,7 @@ pub fn run() -> Result<Count> {
     let folder = tempfile::Builder::new()
         .prefix("mirrord-cluster-")
         .tempdir()?;
-    let image = folder.path().join("agent.tar");
-    agent_image::write(&image)?;
-    let cluster = Cluster::up(&folder.path().join("state"), &image)?;
+    let cluster = Cluster::up(folder.path())?;
     let mut tests = cargo();
     tests
         .current_dir(root())

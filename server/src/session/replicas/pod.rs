@@ -26,7 +26,7 @@ use super::super::agent::Agent;
 use super::super::agent_link::{self, AgentLink, AgentNews};
 use super::super::listeners::{WantedPorts, mode_name};
 use super::super::logs;
-use super::super::reconnect::{Linking, Links, agent_ended, seek};
+use super::super::reconnect::{Linking, Links, agent_ended};
 use super::super::start::take_clients;
 use super::super::warm::end_agent;
 use super::ports::{Ports, Step};
@@ -294,13 +294,7 @@ impl Covered {
         for subscription in linked.ports.lost() {
             linked.relays.forget(subscription);
         }
-        let Linking {
-            endpoint,
-            identity,
-            within,
-            ..
-        } = &linked.linking;
-        let seeking = seek(endpoint.clone(), identity.clone(), *within);
+        let seeking = linked.linking.seek();
         linked.seeking = Some(AbortOnDropHandle::new(tokio::spawn(seeking)));
         self.show("reconnecting", Some(reason), Some(linked));
         self.event("lost", reason);
@@ -308,16 +302,7 @@ impl Covered {
 
     fn found(&self, linked: &mut Linked, links: Links) {
         linked.seeking = None;
-        linked.linking.link += 1;
-        linked.linking.reconnects += 1;
-        let (streams, incoming) = links.streams;
-        linked.agent.relink(links.control);
-        tokio::spawn(take_clients(
-            incoming,
-            linked.relays.clone(),
-            linked.agent.clone(),
-            linked.linking.link,
-        ));
+        let streams = (linked.linking).take_up(links, &linked.agent, linked.relays.clone());
         linked.streams = Some(streams);
         self.show("linked", None, Some(linked));
         self.event("found", "it is in reach again");
