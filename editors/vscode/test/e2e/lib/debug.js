@@ -36,6 +36,17 @@ export async function goOn(window) {
     await window.press("F5");
 }
 
+/**
+ * Restarts the debuggee as the toolbar's button does, and waits until another debug session stands still:
+ * until then the first one's line is still shown, and F5 would start a launch beside it.
+ */
+export async function restart(window) {
+    const before = count(window, "started");
+    await window.press("Control+Shift+F5");
+    await until("another debug session", () => count(window, "started") > before && count(window, "ended") === before);
+    await stopped(window);
+}
+
 /** Ends the debug session as the toolbar's button does. */
 export async function stop(window) {
     await window.press("Shift+F5");
@@ -44,6 +55,10 @@ export async function stop(window) {
 
 /** Waits until every debug session that began has ended. */
 export function over(window) {
-    const count = (wanted) => window.server.recorded().filter(({ what }) => what === wanted).length;
-    return until("the end of the debug sessions", () => count("started") > 0 && count("started") === count("ended"));
+    return until("the end of the debug sessions", () => count(window, "started") > 0 && count(window, "started") === count(window, "ended"));
+}
+
+/** How many debug sessions have `started` or `ended` so far. */
+function count(window, wanted) {
+    return window.server.recorded().filter(({ what }) => what === wanted).length;
 }

@@ -92,9 +92,8 @@ editing("launches end well", (home) => place(home, "python"), async ({ home, ser
         await goOn(window);
         assert.match(await variable(window, "name"), new RegExp(seen.name));
         const [first] = await sessions(home);
-        await window.press("Control+Shift+F5");
+        await restart(window);
         const second = await until("another session", async () => (await sessions(home)).find(({ id }) => id !== first.id));
-        await stopped(window);
         await goOn(window);
         await until("the second run's variable", async () => (await variable(window, "name")).includes(seen.name));
         assert.equal(second.target, "sandbox/shop");
