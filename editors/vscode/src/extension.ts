@@ -4,6 +4,7 @@ import { type ExtensionContext, type WorkspaceFolder, commands, debug, tasks, wi
 import { ActivityView } from "./activity/view";
 import { registerCommands } from "./commands";
 import * as configs from "./configs/commands";
+import { CONFIG_FILES } from "./configs/files";
 import { Trackers } from "./debugger/tracker";
 import { doctor } from "./doctor/doctor";
 import { registerRunCommands } from "./launch/commands";
@@ -29,8 +30,6 @@ import { StatusItem } from "./status/item";
 import { menu } from "./status/menu";
 import { Toggle } from "./toggle/toggle";
 
-const CONFIG_FILES = "**/.mirrord/*mirrord.{json,yaml,yml,toml}";
-
 export function activate(context: ExtensionContext): void {
     const log = window.createOutputChannel("mirrord", { log: true });
     const toggle = new Toggle(context);
@@ -48,7 +47,7 @@ export function activate(context: ExtensionContext): void {
     const session = new SessionCommands(server, sessions, launches, forced, logs, (one) => restarts.current(one));
     context.subscriptions.push(
         ...[log, server, sessions, launches, logs, activity],
-        new StatusItem(server, sessions, toggle, chosen),
+        new StatusItem(server, sessions, toggle, chosen, defaultConfig),
         new SessionTree(server, sessions),
         showNotices(server),
         window.registerWebviewViewProvider("mirrord.activity", activity),
@@ -75,7 +74,7 @@ export function activate(context: ExtensionContext): void {
         "mirrord.selectTarget": () => selectTarget(picker, chosen),
         "mirrord.selectActiveConfig": () => configs.selectActive(server),
         "mirrord.createConfig": () => configs.createConfig(server),
-        "mirrord.openConfig": () => configs.openConfig(server),
+        "mirrord.openConfig": () => configs.openConfig(server, defaultConfig),
         "mirrord.pickTarget": (argument: { uri: string }) => configs.pickTarget(server, picker, argument),
         "mirrord.setActive": (argument: { uri: string }) => configs.setActive(server, argument),
         "mirrord.testConnection": (argument: { uri: string; target: string }) => configs.testConnection(server, argument),

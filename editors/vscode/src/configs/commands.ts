@@ -1,11 +1,11 @@
 // Commands on configuration files, also those of the code lenses.
 
-import { Uri, commands, window, workspace } from "vscode";
+import { Uri, type WorkspaceFolder, commands, window, workspace } from "vscode";
 import { detailOf, failureOf } from "../server/failure";
-import type { ConfigFile } from "../server/protocol";
 import type { Server } from "../server/server";
 import type { Picker } from "../picker/picker";
 import { applyEdit } from "./edit";
+import { effective } from "./effective";
 import { askFolder, currentFolder } from "./folder";
 
 const KINDS: Record<string, string> = { active: "active", default: "used when none is active", launch: "named by the launch", found: "" };
@@ -53,10 +53,10 @@ export async function createConfig(server: Server): Promise<void> {
 }
 
 /** The file that a launch of the open file's folder would use. */
-export async function openConfig(server: Server): Promise<void> {
+export async function openConfig(server: Server, defaultConfig: (folder: WorkspaceFolder) => string): Promise<void> {
     const folder = currentFolder();
     if (!folder) return noFolder();
-    const { config } = await server.ask("mirrord/config/resolve", { workspace: folder.uri.toString() });
+    const { config } = await effective(server, folder, defaultConfig(folder));
     if (config.uri) return void (await window.showTextDocument(Uri.parse(config.uri)));
     const create = "Create one";
     if ((await window.showInformationMessage("Launches of this folder use no configuration file.", create)) === create) await createConfig(server);
@@ -97,7 +97,3 @@ async function noFolder(): Promise<void> {
         await commands.executeCommand("vscode.openFolder");
     }
 }
-
-/** The file that counts for launches that name none. */
-export const counting = (files: ConfigFile[]): ConfigFile | undefined =>
-    files.find(({ kind }) => kind === "active") ?? files.find(({ kind }) => kind === "default");

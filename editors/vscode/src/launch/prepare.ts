@@ -4,7 +4,7 @@
 
 import { type CancellationToken, type LogOutputChannel, Uri, type WorkspaceFolder, commands, window } from "vscode";
 import behaviour from "../../../behaviour.json";
-import { namedByDefault } from "../configs/default";
+import { named } from "../configs/effective";
 import { type Failure, detailOf, failureOf } from "../server/failure";
 import type { Launch, PrepareParams, PrepareResult } from "../server/protocol";
 import type { Server } from "../server/server";
@@ -86,13 +86,8 @@ export class Preparer {
     }
 
     /** The file that `mirrord.defaultConfig` names, when nothing else does. */
-    private async named({ folder, launch }: Wanted): Promise<string | undefined> {
-        const setting = this.defaultConfig(folder);
-        if (!folder || setting === "") return undefined;
-        const asked = { workspace: folder.uri.toString(), env: launch.env, cwd: launch.cwd };
-        const { config } = await this.server.ask("mirrord/config/resolve", asked);
-        const path = namedByDefault(config.source, setting, folder.uri.fsPath);
-        return path && Uri.file(path).toString();
+    private async named({ folder, launch: { env, cwd } }: Wanted): Promise<string | undefined> {
+        return folder && named(this.server, folder, this.defaultConfig(folder), { env, cwd });
     }
 
     private answer(wanted: Wanted, result: PrepareResult): Answer | undefined {

@@ -4,12 +4,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { version as editorVersion, env, window, workspace } from "vscode";
 import { CloseAction, ErrorAction, LanguageClient, ProgressType, State } from "vscode-languageclient/node";
+import { CONFIG_FILES } from "../configs/files";
 import type { Connection, Settings } from "./connection";
 import { PROTOCOL_VERSION, type InitializationOptions, type ServerCapabilities, type ServerNotifications } from "./protocol";
 
 /** So often within a minute it is started again; then it is not by accident that it ends. */
 const STARTS_A_MINUTE = 5;
-const FILES = "**/.mirrord/*mirrord.{json,yaml,yml,toml}";
 
 export async function connect(settings: Settings): Promise<Connection> {
     const starts: number[] = [];
@@ -30,7 +30,7 @@ export async function connect(settings: Settings): Promise<Connection> {
         const recently = starts.filter((at) => Date.now() - at < 60_000);
         return recently.length < STARTS_A_MINUTE;
     };
-    const patterns = [FILES, ...settings.furtherFiles];
+    const patterns = [CONFIG_FILES, ...settings.furtherFiles];
     const initializationOptions: InitializationOptions = {
         editor: { name: env.appName, version: editorVersion },
         workspaceTrust: settings.trusted,

@@ -10,9 +10,9 @@ import { CodeServer } from "./code-server.js";
 const LIMIT = 600_000;
 
 /**
- * Defines a test. `prepare(home)` fills the workspace before the window opens;
- * `body({home, server, browser, window, step})` is the test, and `step(what, body)` a part of it that is
- * counted for itself: when one fails, the later ones run.
+ * Defines a test. `prepare(home)` fills the workspace before the window opens, and may return a workspace
+ * file to open instead of the folder; `body({home, server, browser, window, step})` is the test, and
+ * `step(what, body)` a part of it that is counted for itself: when one fails, the later ones run.
  */
 export function editing(what, prepare, body, options = {}) {
     test(what, { timeout: LIMIT, ...options }, async (context) => {
@@ -21,13 +21,13 @@ export function editing(what, prepare, body, options = {}) {
         let failure;
         let explain = async () => {};
         try {
-            await prepare(home);
+            const place = (await prepare(home)) ?? home.workspace;
             const server = await CodeServer.start(home);
             ends.unshift(() => server.stop());
             const browser = await Browser.start();
             ends.unshift(() => browser.stop());
             explain = (part) => told(`${what} ${part}`, server, browser);
-            const window = await browser.open(server, home.workspace);
+            const window = await browser.open(server, place);
             const step = async (part, work) => {
                 await context.test(part, () => explained(part, explain, work));
                 // Of one that failed: a question that is still asked.

@@ -43,9 +43,9 @@ export function place(home, ...names) {
 }
 
 /** Writes `launch.json`. */
-export function configure(home, configurations) {
+export function configure(home, configurations, compounds = []) {
     mkdirSync(join(home.workspace, ".vscode"), { recursive: true });
-    writeFileSync(join(home.workspace, ".vscode", "launch.json"), JSON.stringify({ version: "0.2.0", configurations }, null, 4));
+    writeFileSync(join(home.workspace, ".vscode", "launch.json"), JSON.stringify({ version: "0.2.0", configurations, compounds }, null, 4));
 }
 
 /** The number of the line that is marked so in the program. */

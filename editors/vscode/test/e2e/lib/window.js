@@ -17,11 +17,12 @@ export class Browser {
         return browser;
     }
 
-    /** A window on a folder, when its workbench is there. */
-    async open(server, folder) {
+    /** A window on a folder or a workspace file, when its workbench is there. */
+    async open(server, place) {
         const page = await this.context.newPage();
         const window = new Window(page, server);
-        await window.ready(() => page.goto(`${server.url}/?folder=${encodeURIComponent(folder)}`, { waitUntil: "commit" }));
+        const what = place.endsWith(".code-workspace") ? "workspace" : "folder";
+        await window.ready(() => page.goto(`${server.url}/?${what}=${encodeURIComponent(place)}`, { waitUntil: "commit" }));
         return window;
     }
 

@@ -17,7 +17,7 @@ def main():
 
     http.server.HTTPServer.allow_reuse_address = True
     server = http.server.HTTPServer(("0.0.0.0", 8080), Handler)
-    print("listening", flush=True)
+    print(f"listening in {name}", flush=True)
     server.handle_request()
 
 
