@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import { editing } from "../lib/editing.js";
-import { breakpoint, goOn, over, stopped, variable } from "../lib/debug.js";
+import { breakpoint, goOn, over, stop, stopped, variable } from "../lib/debug.js";
 import { chooseTarget, says, switchOn } from "../lib/mirrord.js";
-import { startDebugging } from "../lib/palette.js";
+import { openFile, startDebugging } from "../lib/palette.js";
 import { askUntilStolen, nothingLeft, seen } from "../lib/pod.js";
 import { languages, marked, place } from "../lib/programs.js";
 import { PATIENCE } from "../lib/wait.js";
@@ -36,6 +36,18 @@ editing("a debuggee sees the pod", prepare, async ({ home, window, step }) => {
             await over(window);
             await nothingLeft(home);
             await says(window, /mirrord: on$/);
+        });
+        await step(`${name}: Stop at a breakpoint leaves nothing, not even the client's request`, async () => {
+            const { file } = languages[name];
+            await openFile(window, file, marked(name, "request"));
+            await startDebugging(window, name);
+            await chooseTarget(window, name, "sandbox/shop");
+            const answer = askUntilStolen(home, "/stopped");
+            await stopped(window, 2 * PATIENCE);
+            await stop(window);
+            await nothingLeft(home);
+            // The program that had taken it is gone: the connection ends without an answer.
+            await assert.rejects(answer);
         });
     }
 });
