@@ -75,7 +75,10 @@ export class Restarts {
         return this.preparer.prepare({ folder, launch: launchOf(raw, debuggerFolders(raw.type)), active: true, again: sessionId });
     }
 
-    /** What VS Code is about to send to the adapter. */
+    /**
+     * What VS Code is about to send to the adapter. A tracker returns nothing, and VS Code sends on the very
+     * object that it has shown: changing that object in place is the only way to change the message.
+     */
     willReceive(session: DebugSession, request: DapRequest): void {
         switch (request.command) {
             case "disconnect":
@@ -131,7 +134,7 @@ export class Restarts {
         await this.forced.during([name], how, () => debug.startDebugging(old.folder, launch, { noDebug: old.raw.noDebug }));
     }
 
-    /** What the adapter is about to tell VS Code. */
+    /** What the adapter is about to tell VS Code; changed in place for the same reason. */
     didSend(message: Message): void {
         const body = message.body as { supportsRestartRequest?: boolean; capabilities?: { supportsRestartRequest?: boolean } } | undefined;
         if (!body) return;

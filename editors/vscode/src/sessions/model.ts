@@ -1,6 +1,6 @@
 // The tree of sessions: what it shows of each. Pure.
 
-import type { AgentStatus, Session } from "../server/protocol";
+import type { AgentStatus, PodAgent, Session } from "../server/protocol";
 
 export interface Node {
     id: string;
@@ -47,13 +47,16 @@ export function nodeOf(session: Session, agent: AgentStatus | undefined): Node {
         node(`process ${one.pid}`, fileName(one.exe) ?? "process", `${one.pid}${one.paused ? " · paused" : ""}`, one.paused ? "debug-pause" : "server-process", one.exe ?? undefined),
     );
     const ports = session.ports.map(({ port, mode }) => node(`port ${port}`, `port ${port}`, PORTS[mode] ?? mode, "radio-tower"));
+    // One agent says nothing more than the line above it; `agent.replicas: all` has one in each pod.
+    const agents = agent?.agents ?? session.agents ?? [];
+    const replicas = agents.length > 1 ? agents.map((one) => node(`agent ${one.pod}`, one.pod, replicaWords(one), "package", one.reason ?? undefined)) : [];
     const config = session.config?.uri
         ? [node("config", decodeURIComponent(session.config.uri.split("/").at(-1) ?? ""), session.config.source, "settings-gear", session.config.why ?? undefined)]
         : [];
     return {
         ...node("session", name || "session", `${target} · ${word}`, icon, [word, reason, sessionId].filter(Boolean).join("\n")),
         id: sessionId,
-        children: [node("agent", "agent", agentWords(agent), "rocket", agent?.image ?? undefined), ...config, ...processes, ...ports],
+        children: [{ ...node("agent", "agent", agentWords(agent), "rocket", agent?.image ?? undefined), children: replicas }, ...config, ...processes, ...ports],
     };
 }
 
@@ -65,12 +68,19 @@ const PORTS: Record<string, string> = {
 
 function agentWords(agent: AgentStatus | undefined): string {
     if (!agent) return "asking…";
-    const trip = agent.roundTripUs;
+    return linkWords(agent);
+}
+
+function replicaWords(agent: PodAgent): string {
+    return [agent.primary ? "files, variables and connections" : "", linkWords(agent)].filter((part) => part !== "").join(" · ");
+}
+
+function linkWords({ phase, node, roundTripUs: trip, restarts }: Pick<AgentStatus, "phase" | "node" | "roundTripUs" | "restarts">): string {
     const parts = [
-        agent.phase,
-        agent.node ?? "",
+        phase,
+        node ?? "",
         trip === undefined || trip === null ? "" : `${trip < 1000 ? "under 1" : Math.round(trip / 1000)} ms away`,
-        agent.restarts ? `started again ${agent.restarts} times` : "",
+        restarts ? `started again ${restarts} times` : "",
     ];
     return parts.filter((part) => part !== "").join(" · ");
 }

@@ -41,6 +41,20 @@ test("a session shows its agent, configuration, processes and ports", () => {
     assert.ok(node.children.every(({ sessionId }) => sessionId === "1"));
 });
 
+test("a session over all pods of a workload shows the agent in each of them", () => {
+    const agents = [
+        { pod: "web-1", node: "n1", phase: "serving", primary: true, roundTripUs: 2_000 },
+        { pod: "web-2", node: "n2", phase: "lost", reason: "its node is gone", restarts: 2 },
+    ];
+    const [agent] = nodeOf(session("1"), { phase: "serving", node: "n1", agents }).children;
+    assert.deepEqual(agent?.children.map(({ label, description, tooltip }) => [label, description, tooltip]), [
+        ["web-1", "files, variables and connections · serving · n1 · 2 ms away", undefined],
+        ["web-2", "lost · n2 · started again 2 times", "its node is gone"],
+    ]);
+    const [one] = nodeOf(session("1"), { phase: "serving", agents: agents.slice(0, 1) }).children;
+    assert.deepEqual(one?.children, []);
+});
+
 test("a word of a newer server is shown as it is", () => {
     assert.match(nodeOf(session("1", { state: "hibernating" }), undefined).description, /hibernating/);
 });
