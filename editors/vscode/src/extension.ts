@@ -5,6 +5,7 @@ import { ActivityView } from "./activity/view";
 import { registerCommands } from "./commands";
 import * as configs from "./configs/commands";
 import { CONFIG_FILES } from "./configs/files";
+import { SchemaFiles } from "./configs/schema";
 import { Trackers } from "./debugger/tracker";
 import { doctor } from "./doctor/doctor";
 import { registerRunCommands } from "./launch/commands";
@@ -50,6 +51,7 @@ export function activate(context: ExtensionContext): void {
         new StatusItem(server, sessions, toggle, chosen, defaultConfig),
         new SessionTree(server, sessions),
         showNotices(server),
+        SchemaFiles.register(context, server),
         window.registerWebviewViewProvider("mirrord.activity", activity),
         window.registerTerminalProfileProvider("mirrord.terminal", terminals),
         tasks.registerTaskProvider("mirrord", new Tasks(async () => (await locate(context)).file, chosen)),
