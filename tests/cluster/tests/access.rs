@@ -83,13 +83,16 @@ fn everything_goes_through_the_clusters_proxy() {
 fn a_helper_logs_in_and_one_that_takes_long_is_named() {
     let cluster = Cluster::get();
     let user = std::fs::read_to_string(cluster.user("helped")).unwrap();
-    let credential = serde_json::json!({
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "kind": "ExecCredential",
-        "status": {"token": between(&user, "token: \"", "\"")},
-    });
+    let key = |name: &str| std::fs::read_to_string(cluster.state().join("pki").join(name)).unwrap();
     let answer = cluster.folder().join("credential.json");
-    std::fs::write(&answer, credential.to_string()).unwrap();
+    let answers = |status: serde_json::Value| {
+        let credential = serde_json::json!({
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "kind": "ExecCredential",
+            "status": status,
+        });
+        std::fs::write(&answer, credential.to_string()).unwrap();
+    };
     let with_helper = |command: &str, argument: &Path| {
         changed(&cluster, |text| {
             let users = between(text, "users:", "contexts:");
@@ -102,9 +105,19 @@ fn a_helper_logs_in_and_one_that_takes_long_is_named() {
             text.replace(users, &format!(" {helper}\n"))
         })
     };
+    let user_token = between(&user, "token: \"", "\"");
     let user = with_helper("cat", &answer);
-    sees_its_pod(&mut cluster.exec(&user, "deployment/web", &[], &LOOK));
-    cluster.assert_nothing_left();
+    for status in [
+        serde_json::json!({"token": user_token}),
+        serde_json::json!({
+            "clientCertificateData": key("admin.crt"),
+            "clientKeyData": key("admin.key"),
+        }),
+    ] {
+        answers(status);
+        sees_its_pod(&mut cluster.exec(&user, "deployment/web", &[], &LOOK));
+        cluster.assert_nothing_left();
+    }
 
     let user = with_helper("sleep", Path::new("100.25"));
     let mut waits = cluster.exec(&user, "deployment/web", &[], &LOOK);
