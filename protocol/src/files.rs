@@ -350,6 +350,8 @@ pub mod allow {
     pub const WRITE: u8 = 2;
     /// `X_OK`: execute a file, search a directory
     pub const EXECUTE: u8 = 1;
+    /// Writing is refused because the file system is mounted read-only (`EROFS`).
+    pub const READ_ONLY: u8 = 8;
 }
 
 /// A name's file.

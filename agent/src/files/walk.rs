@@ -251,7 +251,11 @@ impl Context<'_> {
         use std::os::fd::AsFd;
         [allow::READ, allow::WRITE, allow::EXECUTE]
             .into_iter()
-            .filter(|&bit| kernel::access(fd.as_fd(), u32::from(bit)).is_ok())
+            .map(|bit| match kernel::access(fd.as_fd(), u32::from(bit)) {
+                Ok(()) => bit,
+                Err(Errno::ROFS) => allow::READ_ONLY,
+                Err(_) => 0,
+            })
             .fold(0, |bits, bit| bits | bit)
     }
 }

@@ -40,8 +40,10 @@ fn wanted(place: Where, needs: &Needs) -> Vec<&'static str> {
         wanted.push("SYS_ADMIN");
     }
     if needs.files {
-        // Files are opened as the target's own user, with its groups.
-        wanted.push("SETGID");
+        // Files are opened as the target's own user, with its groups; and where that is root, with
+        // what container runtimes give root for files, as far as the target has it: without, it could
+        // not read through us what another user keeps to itself, and inside the pod it can.
+        wanted.extend(["SETGID", "DAC_OVERRIDE", "FOWNER", "CHOWN", "FSETID"]);
     }
     if needs.incoming {
         // bpf(2) and netlink for the target's incoming traffic; copies of packets, to mirror; ports
@@ -71,11 +73,19 @@ mod tests {
         needs.files = true;
         assert_eq!(
             of(Where::Pod, &needs, &settings),
-            ["SYS_PTRACE", "SETUID", "SETGID"]
+            [
+                "SYS_PTRACE",
+                "SETUID",
+                "SETGID",
+                "DAC_OVERRIDE",
+                "FOWNER",
+                "CHOWN",
+                "FSETID"
+            ]
         );
         needs.incoming = true;
         assert!(of(Where::Pod, &needs, &settings).contains(&"BPF"));
-        assert_eq!(of(Where::Node, &needs, &settings).len(), 7);
+        assert_eq!(of(Where::Node, &needs, &settings).len(), 11);
     }
 
     #[test]

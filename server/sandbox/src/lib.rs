@@ -27,6 +27,7 @@ mod store;
 pub use error::SandboxError;
 pub use http::{HttpAnswer, HttpCall};
 pub use info::{DnsName, SandboxInfo, Service, ServiceProtocol, State};
+pub use pod::data::write_in as write_data;
 pub use roles::{Role, run_role};
 pub use sandbox::{DownOnDrop, Place, Sandbox};
 pub use spec::{Bind, ExtraFile, Isolation, RunAs, SandboxSpec};

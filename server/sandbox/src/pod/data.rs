@@ -43,14 +43,22 @@ pub(crate) fn write(root: &Root, huge_directory: usize) -> Result<()> {
     write_in(&data, huge_directory).context("could not make the files in /data of the pod")
 }
 
-fn write_in(data: &Path, huge_directory: usize) -> Result<()> {
+/// Makes the same in a folder that another pod is to have as its `/data`, and in it `/data/huge` with
+/// so many entries when there are any.
+///
+/// # Errors
+/// What could not be made.
+pub fn write_in(data: &Path, huge_directory: usize) -> Result<()> {
     let folder = |name: &str| -> Result<std::path::PathBuf> {
         let path = data.join(name);
         fs::create_dir_all(&path)?;
         Ok(path)
     };
     fs::write(data.join("hello.txt"), HELLO)?;
-    fs::write(data.join("volume/in-volume.txt"), "on a mount of its own\n")?;
+    fs::write(
+        folder("volume")?.join("in-volume.txt"),
+        "on a mount of its own\n",
+    )?;
     let sizes = folder("sizes")?;
     for (name, size) in SIZES {
         fs::write(sizes.join(name), pattern(size))?;

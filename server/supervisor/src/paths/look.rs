@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use mirrord_files::{Found, Walked, Want, allow};
 
+use super::open::refusal;
 use super::{
     decide::Target,
     job::{Job, XATTR_SIZE_MAX, read_link},
@@ -244,7 +245,7 @@ fn may(walked: &Walked, mode: i32) -> Outcome {
     }
     match &walked.found {
         Ok(found) if i32::from(found.allowed) & mode == mode => Outcome::number(0),
-        Ok(_) => Outcome::errno(libc::EACCES),
+        Ok(found) => Outcome::errno(refusal(found.allowed, mode as u8)),
         Err(errno) => Outcome::errno(*errno),
     }
 }

@@ -269,11 +269,20 @@ fn check(found: &Found, path: &[u8], flags: u64) -> Errno<()> {
         needed = allow::WRITE | allow::EXECUTE;
     }
     if found.allowed & needed != needed {
-        return Err(libc::EACCES);
+        return Err(refusal(found.allowed, needed));
     }
     match kind {
         libc::S_IFSOCK => Err(libc::ENXIO),
         libc::S_IFIFO | libc::S_IFCHR | libc::S_IFBLK => Err(libc::EOPNOTSUPP),
         _ => Ok(()),
+    }
+}
+
+/// Why `needed` is not among what is allowed: a file system that is read-only says so (access(2)).
+pub(super) fn refusal(allowed: u8, needed: u8) -> i32 {
+    if allowed & allow::READ_ONLY != 0 && needed & !allowed == allow::WRITE {
+        libc::EROFS
+    } else {
+        libc::EACCES
     }
 }
