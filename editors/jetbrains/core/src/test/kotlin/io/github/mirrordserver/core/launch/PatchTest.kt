@@ -11,7 +11,7 @@ class PatchTest {
         name = "app",
         kind = Description.Kind.RUN,
         adapter = null,
-        executable = "/work/app",
+        executable = "/shop/app",
         vmArguments = null,
         arguments = listOf("--port", "80"),
         workingDirectory = "/work",
@@ -29,8 +29,8 @@ class PatchTest {
 
     @Test
     fun `a launcher stands in front of a program`() {
-        val patch = JetBrainsPatch(exe = "/mirrord-server", prependArgs = listOf("@launch", "/socket", "/work/app"))
-        val words = listOf("/mirrord-server", "@launch", "/socket", "/work/app", "--port", "80")
+        val patch = JetBrainsPatch(exe = "/mirrord-server", prependArgs = listOf("@launch", "/socket", "/shop/app"))
+        val words = listOf("/mirrord-server", "@launch", "/socket", "/shop/app", "--port", "80")
         assertEquals(words, plain.patched(patch).commandLine)
     }
 
@@ -59,7 +59,7 @@ class PatchTest {
         assertEquals(null, launch.program)
         assertEquals(listOf("-Xmx1g", "Main", "x"), launch.args)
         assertEquals(5005, launch.debugger?.port)
-        assertEquals("/work/app", plain.toLaunch().program)
+        assertEquals("/shop/app", plain.toLaunch().program)
     }
 
     @Test
