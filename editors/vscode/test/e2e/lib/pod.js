@@ -49,7 +49,7 @@ export async function nothingLeft(home) {
     try {
         await until("the end of all sessions", async () => (left = await sessions(home)).length === 0);
     } catch (error) {
-        throw new Error(`${error.message}; there is ${JSON.stringify(left)}`);
+        throw new Error(`${error.message}; there is ${JSON.stringify(left)}`, { cause: error });
     }
     await podAnswers(home);
 }

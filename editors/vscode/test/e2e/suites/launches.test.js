@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { breakpoint, goOn, over, stop, stopped, variable } from "../lib/debug.js";
+import { breakpoint, goOn, restart, stop, stopped, variable } from "../lib/debug.js";
 import { decide, dialog } from "../lib/dialog.js";
 import { editing } from "../lib/editing.js";
 import { switchOn } from "../lib/mirrord.js";
