@@ -3,6 +3,7 @@
 //! through us. The tests know the product only by its command line.
 
 pub mod between;
+pub mod data;
 pub mod differences;
 pub mod editor;
 pub mod left;

@@ -28,16 +28,12 @@ impl Pod {
             .tempdir()
             .expect("a runtime folder");
         spec = spec.bind(programs::folder());
-        // Debian's Java keeps its settings in /etc, which is the pod's own.
-        for entry in std::fs::read_dir("/etc").expect("readable").flatten() {
-            if entry.file_name().to_string_lossy().starts_with("java-") {
-                let path = entry.path();
-                spec.binds.push(Bind {
-                    host: path.clone(),
-                    pod: path,
-                    writable: false,
-                });
-            }
+        for path in programs::java_settings() {
+            spec.binds.push(Bind {
+                host: path.clone(),
+                pod: path,
+                writable: false,
+            });
         }
         let folder = runtime.path().join("mirrord/sandboxes");
         let sandboxes = Sandboxes::new(folder, product::server());

@@ -47,6 +47,13 @@ pub fn java_home() -> PathBuf {
         .to_path_buf()
 }
 
+/// Debian's Java keeps its settings in `/etc`, which is the pod's own: the folders that a pod must have.
+pub fn java_settings() -> Vec<PathBuf> {
+    let entries = fs::read_dir("/etc").expect("readable").flatten();
+    let of_java = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("java-"));
+    of_java.map(|entry| entry.path()).collect()
+}
+
 fn built() -> &'static (PathBuf, Vec<Program>) {
     static BUILT: OnceLock<(PathBuf, Vec<Program>)> = OnceLock::new();
     BUILT.get_or_init(|| {

@@ -15,6 +15,9 @@ use crate::programs::Program;
 /// Nothing that a test starts takes longer; what does is killed and fails.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Debian's, without what this machine's user has added.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// What a program printed and how it ended.
 #[derive(Debug)]
 pub struct Ended {
@@ -43,10 +46,7 @@ pub fn exec<S: AsRef<OsStr>>(pod: &Pod, options: &[&str], argv: &[S]) -> Command
     let mut command = Command::new(product::server());
     command
         .env_clear()
-        .env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        )
+        .env("PATH", PATH)
         .env(
             "HOME",
             std::env::var_os("HOME").unwrap_or_else(|| "/".into()),

@@ -1,5 +1,6 @@
 //! The same program inside the pod and through us prints the same, in every language.
 
+use mirrord_tests::data;
 use mirrord_tests::differences::{allowed, assert_same};
 use mirrord_tests::pod::Pod;
 use mirrord_tests::{programs, run};
@@ -36,34 +37,6 @@ fn compare(
     );
 }
 
-/// Every file below `/data`, found from outside so that no program's listing is trusted.
-fn data_files(pod: &Pod) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut folders = vec!["/data".to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(pod.path(&folder))
-            .expect("the pod has /data")
-            .flatten()
-        {
-            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
-            // A hundred alike are seen by their folder's listing.
-            if entry.file_type().is_ok_and(|kind| kind.is_dir())
-                && folder == "/data"
-                && !path.ends_with("many")
-            {
-                folders.push(path.clone());
-            }
-            names.push(path);
-        }
-    }
-    names.sort();
-    assert!(
-        names.len() > 20,
-        "a sandbox has files to look at: {names:?}"
-    );
-    names
-}
-
 macro_rules! languages {
     ($($test:ident => $program:literal),* $(,)?) => {$(
         mod $test {
@@ -81,7 +54,7 @@ macro_rules! languages {
                 let config = pod.runtime().join("files.json");
                 // By default names below /etc and /run, and scripts, are this machine's.
                 std::fs::write(&config, r#"{"feature": {"fs": {"read_only": ["^/etc/app(/|$)", "^/data(/|$)", "^/(var/)?run(/|$)"]}}}"#).unwrap();
-                let mut data = data_files(&pod);
+                let mut data = data::names(&pod.path("/data"));
                 if !$program.starts_with("c") {
                     // Reading a pipe that nobody writes to waits for ever, inside the pod as here.
                     data.retain(|path| path != "/data/pipe");

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use mirrord_cluster_tests::Cluster;
+use mirrord_tests::data;
 use mirrord_tests::differences::assert_same;
 use mirrord_tests::programs::{self, PYTHON, Program};
 use mirrord_tests::run::{self, Running};
@@ -73,10 +74,8 @@ impl<'a> Pod<'a> {
             mount("/written", &written, false),
             mount(programs::folder(), programs::folder(), true),
         ];
-        for entry in std::fs::read_dir("/etc").unwrap().flatten() {
-            if entry.file_name().to_string_lossy().starts_with("java-") {
-                mounts.push(mount(entry.path(), entry.path(), true));
-            }
+        for folder in programs::java_settings() {
+            mounts.push(mount(&folder, &folder, true));
         }
         for folder in ["/usr", "/bin", "/sbin", "/lib", "/lib64"] {
             // Some of them are links into /usr here, and folders in the image.
@@ -170,35 +169,12 @@ impl<'a> Pod<'a> {
         alone.args(["-u", "KUBECONFIG"]).args(argv);
         alone
             .env_clear()
-            .env(
-                "PATH",
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            )
+            .env("PATH", run::PATH)
             .env("HOME", self.cluster.folder())
             .env("XDG_RUNTIME_DIR", self.cluster.folder());
         let ended = run::finish(&mut alone);
         assert!(ended.status.success(), "{ended:?}");
         ended.stdout
-    }
-
-    /// Every file below `/data` down to two folders.
-    fn data_files(&self) -> Vec<String> {
-        let mut names = Vec::new();
-        let list = |folder: &Path| -> Vec<PathBuf> {
-            let entries = std::fs::read_dir(folder).unwrap();
-            entries.map(|entry| entry.unwrap().path()).collect()
-        };
-        for path in list(&self.data) {
-            // A hundred alike are seen by their folder's listing.
-            if path.is_dir() && !path.ends_with("many") {
-                names.extend(list(&path));
-            }
-            names.push(path);
-        }
-        names.sort();
-        let below = |path: &PathBuf| path.strip_prefix(&self.data).unwrap().to_owned();
-        let shown = |path: PathBuf| format!("/data/{}", path.to_string_lossy());
-        names.iter().map(below).map(shown).collect()
     }
 }
 
@@ -231,7 +207,7 @@ fn script(program: &Program, calls: &[(&str, Vec<String>)]) -> String {
         for word in arguments {
             write!(script, " {}", quoted(word)).unwrap();
         }
-        writeln!(script, "; echo; echo \"status $?\"").unwrap();
+        writeln!(script, "; status=$?; echo; echo \"status $status\"").unwrap();
     }
     script
 }
@@ -254,8 +230,7 @@ fn parts(printed: &str) -> Vec<(&str, &str)> {
 fn prints_the_same(pod: &Pod<'_>, program: &Program, web: &str) {
     let words = |words: &[&str]| -> Vec<String> { words.iter().map(|&word| word.into()).collect() };
     let in_c = ["c", "c-static", "c-musl"].contains(&program.name);
-    let mut data = pod.data_files();
-    assert!(data.len() > 30, "{data:?}");
+    let mut data = data::names(&pod.data);
     if !in_c {
         // Reading a pipe that nobody writes to waits for ever, inside the pod as here.
         data.retain(|path| path != "/data/pipe");
